@@ -1,0 +1,1 @@
+"""Providers, their services, our prices, and the pages to browse them."""

@@ -1,0 +1,1 @@
+"""Alerts to staff and the record of periodic jobs."""

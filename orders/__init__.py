@@ -1,0 +1,1 @@
+"""Orders: placing, forwarding, polling, canceling, refunding, and their pages."""

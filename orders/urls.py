@@ -1,0 +1,5 @@
+"""Addresses of the orders room."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

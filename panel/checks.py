@@ -1,0 +1,70 @@
+"""System checks: settings that make no sense are named before they do harm."""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+
+@register()
+def check_currency(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """panel.E001: SITE_CURRENCY is not three capital letters (ISO 4217)."""
+    if re.fullmatch(r"[A-Z]{3}", settings.SITE_CURRENCY):
+        return []
+    return [
+        Error(
+            f"SITE_CURRENCY is {settings.SITE_CURRENCY!r}.",
+            hint="Give three capital letters, for example RUB or USD.",
+            id="panel.E001",
+        )
+    ]
+
+
+@register()
+def check_markup(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """panel.E002: DEFAULT_MARKUP_PERCENT is no number, or would sell below cost."""
+    try:
+        percent = Decimal(settings.DEFAULT_MARKUP_PERCENT)
+        fits = percent.is_finite() and 0 <= percent <= 10_000
+    except InvalidOperation:
+        fits = False
+    if fits:
+        return []
+    return [
+        Error(
+            f"DEFAULT_MARKUP_PERCENT is {settings.DEFAULT_MARKUP_PERCENT!r}.",
+            hint="Give a number of percent from 0 to 10000, for example 30.",
+            id="panel.E002",
+        )
+    ]
+
+
+@register()
+def check_lease(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """panel.E003: an attempt's lease would end while its call may still be under way."""
+    if settings.FORWARD_LEASE_SECONDS > 60:
+        return []
+    return [
+        Error(
+            f"FORWARD_LEASE_SECONDS is {settings.FORWARD_LEASE_SECONDS}, shorter than a provider may take to answer.",
+            hint="Give more than 60 seconds.",
+            id="panel.E003",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_site_url(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """panel.W001: a deployed site whose SITE_URL is not https sends its cookies in the clear."""
+    if settings.HTTPS:
+        return []
+    return [
+        Warning(
+            f"SITE_URL is {settings.SITE_URL!r}.",
+            hint="Set SITE_URL to the site's public https address.",
+            id="panel.W001",
+        )
+    ]
