@@ -9,3 +9,11 @@ class AccountsConfig(AppConfig):
 
     name = "accounts"
     verbose_name = _("People")
+
+    def ready(self) -> None:
+        """Follow confirmed addresses."""
+        from allauth.account.signals import email_confirmed
+
+        from accounts.addresses import take_confirmed
+
+        email_confirmed.connect(take_confirmed, dispatch_uid="accounts.take_confirmed")

@@ -1,6 +1,7 @@
 """A text column that is encrypted at rest, for what must be sent as it is and so cannot be hashed."""
 
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -17,6 +18,7 @@ def _cipher() -> MultiFernet:
     return MultiFernet([Fernet(_derived(key)) for key in keys])
 
 
+@lru_cache(maxsize=16)
 def _derived(secret: str) -> bytes:
     hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"catalog.encryption")
     return urlsafe_b64encode(hkdf.derive(secret.encode()))
@@ -33,7 +35,9 @@ class EncryptedTextField(models.TextField[str, str]):
         """Encrypt."""
         return None if value is None else _cipher().encrypt(str(value).encode()).decode()
 
-    def from_db_value(self, value: str | None, expression: object, connection: BaseDatabaseWrapper) -> str | None:
+    def from_db_value(
+        self, value: str | None, expression: object, connection: BaseDatabaseWrapper
+    ) -> str | None:
         """Decrypt; `ImproperlyConfigured` when no key in use made the row."""
         if value is None:
             return None
@@ -41,6 +45,6 @@ class EncryptedTextField(models.TextField[str, str]):
             return _cipher().decrypt(value.encode()).decode()
         except InvalidToken as error:
             raise ImproperlyConfigured(
-                "A provider's key was encrypted by another SECRET_KEY: put that one into SECRET_KEY_FALLBACKS, "
-                "or enter the provider's key anew by manage.py add_provider."
+                "A provider's key was encrypted by another SECRET_KEY: put that one into "
+                "SECRET_KEY_FALLBACKS, or enter the provider's key anew by manage.py add_provider."
             ) from error

@@ -1,9 +1,12 @@
 """Providers, what they sell, and what we ask for it."""
 
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -11,9 +14,22 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalog.encryption import EncryptedTextField
+from catalog.searching import search_text
 from money.fields import MoneyField
 
 currency_code = RegexValidator(r"^[A-Z]{3}$", _("Three capital letters, for example RUB."))
+
+
+def http_address(value: str) -> None:
+    """Refuse an address that calls cannot be made to, or that carries a password where people read it."""
+    try:
+        parts = urlsplit(value)
+    except ValueError as error:
+        raise ValidationError(_("This is no address.")) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValidationError(_("The address begins with https:// or http://."))
+    if parts.username is not None or parts.password is not None:
+        raise ValidationError(_("The address carries no name and no password."))
 
 
 class Provider(models.Model):
@@ -26,12 +42,15 @@ class Provider(models.Model):
         GET = "GET", "GET"
 
     name = models.CharField(_("name"), max_length=100, unique=True)
-    url = models.URLField(_("API address"), max_length=500)
+    url = models.CharField(_("API address"), max_length=500, validators=[http_address])
     key = EncryptedTextField(_("API key"))
     currency = models.CharField(_("currency"), max_length=3, validators=[currency_code])
     method = models.CharField(_("method"), max_length=4, choices=Method.choices, default=Method.POST)
     calls_at_once = models.PositiveSmallIntegerField(
-        _("calls at once"), default=8, validators=[MinValueValidator(1)], help_text=_("By all workers together.")
+        _("calls at once"),
+        default=8,
+        validators=[MinValueValidator(1)],
+        help_text=_("By all workers together."),
     )
     calls_per_second = models.DecimalField(
         _("calls per second"),
@@ -40,9 +59,11 @@ class Provider(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(Decimal("0.01"))],
-        help_text=_("By all workers together; empty: no limit."),
+        help_text=_("By all workers together, rounded down; empty: no limit."),
     )
-    is_active = models.BooleanField(_("active"), default=True, help_text=_("Inactive: neither synced nor sent to."))
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Inactive: neither synced nor sent to.")
+    )
 
     halted_at = models.DateTimeField(_("halted at"), null=True, blank=True, editable=False)
     halt_rule = models.CharField(_("halt's cause"), max_length=40, blank=True, editable=False)
@@ -54,8 +75,16 @@ class Provider(models.Model):
     balance = MoneyField(_("balance"), null=True, blank=True, editable=False)
     balance_text = models.CharField(_("balance as answered"), max_length=100, blank=True, editable=False)
     balance_verified = models.BooleanField(_("balance's reading is sure"), default=False, editable=False)
+    balance_has_decimals = models.BooleanField(
+        _("writes balances with a decimal point"),
+        default=False,
+        editable=False,
+        help_text=_("It has answered a balance whose point can only be a decimal point."),
+    )
     balance_at = models.DateTimeField(_("balance asked at"), null=True, blank=True, editable=False)
-    balance_error = models.CharField(_("why the balance is not known"), max_length=500, blank=True, editable=False)
+    balance_error = models.CharField(
+        _("why the balance is not known"), max_length=500, blank=True, editable=False
+    )
 
     created_at = models.DateTimeField(_("added at"), default=timezone.now, editable=False)
 
@@ -76,7 +105,9 @@ class Category(models.Model):
 
     name = models.CharField(_("name"), max_length=300, unique=True)
     position = models.PositiveIntegerField(_("position"), default=0)
-    is_hidden = models.BooleanField(_("hidden"), default=False, help_text=_("Hidden: none of its services is sold."))
+    is_hidden = models.BooleanField(
+        _("hidden"), default=False, help_text=_("Hidden: none of its services is sold.")
+    )
 
     class Meta:
         verbose_name = _("category")
@@ -101,11 +132,18 @@ class Service(models.Model):
     SOLD_TYPES: ClassVar[tuple[str, ...]] = ("Default", "Package")
 
     provider = models.ForeignKey(
-        Provider, on_delete=models.PROTECT, related_name="services", db_index=False, verbose_name=_("provider")
+        Provider,
+        on_delete=models.PROTECT,
+        related_name="services",
+        db_index=False,
+        verbose_name=_("provider"),
     )
     provider_service_id = models.CharField(_("provider's id"), max_length=100)
     category = models.ForeignKey(
         Category, on_delete=models.PROTECT, related_name="services", verbose_name=_("category")
+    )
+    provider_category = models.CharField(
+        _("provider's category"), max_length=300, blank=True, help_text=_("A category chosen by hand stays.")
     )
     name = models.CharField(_("name"), max_length=500)
     type = models.CharField(_("type"), max_length=50)
@@ -121,8 +159,12 @@ class Service(models.Model):
     position = models.PositiveIntegerField(_("position"), default=0)
     is_listed = models.BooleanField(_("in the provider's catalogue"), default=True)
     is_hidden = models.BooleanField(_("hidden"), default=False)
+    search_text = models.TextField(_("what a search looks through"), blank=True, editable=False)
     held_text = models.CharField(
-        _("held because"), max_length=300, blank=True, help_text=_("Not sold until an operator lets it go on.")
+        _("held because"),
+        max_length=300,
+        blank=True,
+        help_text=_("Not sold until an operator lets it go on."),
     )
     first_seen_at = models.DateTimeField(_("first seen at"), default=timezone.now, editable=False)
     changed_at = models.DateTimeField(_("changed at"), default=timezone.now, editable=False)
@@ -137,7 +179,8 @@ class Service(models.Model):
             # Also serves the sync's look-up of what is known of a provider.
             models.UniqueConstraint(fields=["provider", "provider_service_id"], name="catalog_service_once"),
             models.CheckConstraint(
-                condition=Q(min_quantity__gte=1, max_quantity__gte=F("min_quantity")), name="catalog_service_bounds"
+                condition=Q(min_quantity__gte=1, max_quantity__gte=F("min_quantity")),
+                name="catalog_service_bounds",
             ),
             models.CheckConstraint(condition=Q(cost__gt=Decimal(0)), name="catalog_service_costs_something"),
         ]
@@ -148,6 +191,13 @@ class Service(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} · {self.name}"
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Save, with the text that searches look through brought up to date."""
+        self.search_text = search_text(name=self.name, category=self.category.name)
+        if update_fields is not None:
+            update_fields = {*update_fields, "search_text"}
+        super().save(*args, update_fields=update_fields, **kwargs)
 
 
 ON_SALE = Q(
@@ -173,7 +223,12 @@ class PriceRule(models.Model):
 
     scope = models.CharField(_("applies to"), max_length=20, choices=Scope.choices)
     service = models.OneToOneField(
-        Service, on_delete=models.CASCADE, null=True, blank=True, related_name="price_rule", verbose_name=_("service")
+        Service,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="price_rule",
+        verbose_name=_("service"),
     )
     markup_percent = models.DecimalField(
         _("markup, percent"),
@@ -188,9 +243,12 @@ class PriceRule(models.Model):
         verbose_name_plural = _("price rules")
         constraints = [
             models.CheckConstraint(
-                condition=Q(scope="everything", service__isnull=True) | Q(scope="service", service__isnull=False),
+                condition=Q(scope="everything", service__isnull=True)
+                | Q(scope="service", service__isnull=False),
                 name="catalog_pricerule_scope_fits",
-                violation_error_message=_("Choose a service for a rule of one service, and none for everything."),
+                violation_error_message=_(
+                    "Choose a service for a rule of one service, and none for everything."
+                ),
             ),
             models.UniqueConstraint(
                 fields=["scope"], condition=Q(scope="everything"), name="catalog_pricerule_one_for_everything"
@@ -221,7 +279,9 @@ class ExchangeRate(models.Model):
         verbose_name = _("exchange rate")
         verbose_name_plural = _("exchange rates")
         ordering = ("currency",)
-        constraints = [models.CheckConstraint(condition=Q(rate__gt=0), name="catalog_exchangerate_above_zero")]
+        constraints = [
+            models.CheckConstraint(condition=Q(rate__gt=0), name="catalog_exchangerate_above_zero")
+        ]
 
     def __str__(self) -> str:
         return f"1 {self.currency} = {self.rate.normalize():f} {settings.SITE_CURRENCY}"
@@ -249,7 +309,9 @@ class SyncRun(models.Model):
     gone = models.PositiveIntegerField(_("gone"), default=0)
     back = models.PositiveIntegerField(_("back"), default=0)
     unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
-    skipped = models.JSONField(_("skipped"), default=list, blank=True, help_text=_("Rows that could not be read."))
+    skipped = models.JSONField(
+        _("skipped"), default=list, blank=True, help_text=_("Rows that could not be read.")
+    )
 
     class Meta:
         verbose_name = _("catalogue run")

@@ -1,5 +1,9 @@
 """Addresses of the catalog room."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from catalog import views
+
+urlpatterns = [
+    path("services/", views.services, name="services"),
+]

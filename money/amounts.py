@@ -1,6 +1,6 @@
 """Exact amounts: how finely money is kept, and the one place where it is rounded."""
 
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
 
 MICRO = Decimal("0.000001")
 """The smallest amount the database keeps; every amount is a whole number of these."""
@@ -12,6 +12,8 @@ MAX_AMOUNT = Decimal(10) ** 12
 """Above any amount kept, so that a database's 64-bit number of micros never overflows."""
 
 _EXACT = Context(prec=60)
+# Twelve digits before the point and six after it; what does not fit is refused, never rounded.
+_KEPT = Context(prec=18, traps=[Inexact, InvalidOperation])
 
 
 def round_charge(amount: Decimal) -> Decimal:
@@ -40,12 +42,14 @@ def to_micros(amount: Decimal) -> int:
     Raises `ValueError` for what cannot be kept exactly (finer than that, not finite, too large): money is
     refused, never rounded on its way into the database.
     """
-    if not amount.is_finite() or abs(amount) >= MAX_AMOUNT:
+    if not amount.is_finite():
         raise ValueError(f"no amount of money: {amount}")
-    micros = amount.scaleb(6, context=_EXACT)
-    if micros != micros.to_integral_value():
-        raise ValueError(f"finer than {MICRO}: {amount}")
-    return int(micros)
+    try:
+        return int(amount.quantize(MICRO, context=_KEPT).scaleb(6))
+    except Inexact as error:
+        raise ValueError(f"finer than {MICRO}: {amount}") from error
+    except InvalidOperation as error:
+        raise ValueError(f"not below {MAX_AMOUNT}: {amount}") from error
 
 
 def from_micros(micros: int) -> Decimal:

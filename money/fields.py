@@ -1,7 +1,7 @@
 """The one field type for money: `Decimal` in Python, a whole number of 0.000001 in the database."""
 
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,9 +11,20 @@ from django.utils.translation import gettext_lazy as _
 
 from money.amounts import from_micros, to_micros
 
+# What may be assigned and what is read: `Decimal`, with null=True also None (django-stubs tells them apart).
+Assigned = TypeVar("Assigned")
+Read = TypeVar("Read")
 
-class MoneyField(models.Field[Decimal, Decimal]):
-    """An exact amount of money; sums, comparisons and CHECKs in SQL work on whole numbers."""
+
+class MoneyField(models.Field[Assigned, Read]):
+    """An exact amount of money; sums, comparisons and CHECKs in SQL work on whole numbers.
+
+    Beside `F()` an amount is written `Value(amount, output_field=MoneyField())`: a bare `Decimal` would reach
+    the database as it is, a millionth of what was meant.
+    """
+
+    _pyi_private_set_type: Decimal
+    _pyi_private_get_type: Decimal
 
     description = _("Amount of money")
     default_error_messages = {"invalid": _("Enter an amount with at most six digits after the point.")}
@@ -33,17 +44,19 @@ class MoneyField(models.Field[Decimal, Decimal]):
         value = super().get_prep_value(value)
         if value is None:
             return None
-        if isinstance(value, int):
+        if isinstance(value, int) and not isinstance(value, bool):
             value = Decimal(value)
         if not isinstance(value, Decimal):
             raise TypeError(f"money is a Decimal, not {type(value).__name__}")
         return to_micros(value)
 
     def to_python(self, value: Any) -> Decimal | None:
-        """Read an amount from a form or a fixture; `ValidationError` when it is none."""
+        """Read an amount from a form or a fixture; `ValidationError` when it is none, or a float."""
         if value is None or value == "":
             return None
         try:
+            if isinstance(value, float):
+                raise ValueError("a float is not exact")
             amount = value if isinstance(value, Decimal) else Decimal(str(value))
             to_micros(amount)
         except (InvalidOperation, ValueError) as error:

@@ -35,6 +35,10 @@ class AlertAdmin(ModelAdmin):  # type: ignore[misc]
         """Refuse edits: an alert is closed, not rewritten."""
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse: what happened stays known."""
+        return False
+
     def has_close_permission(self, request: HttpRequest) -> bool:
         """Let those close alerts who may change them."""
         return request.user.has_perm("operations.change_alert")

@@ -40,15 +40,27 @@ def close_alerts(kind: Alert.Kind, *, cause: str) -> int:
 
 
 def mail_alerts() -> int:
-    """Mail staff each open alert that nobody was mailed about within the hour; return how many were mailed."""
+    """Mail staff each open alert that nobody was mailed about within the hour; return how many were."""
     due = Q(mailed_at=None) | Q(mailed_at__lte=timezone.now() - MAIL_EVERY, last_at__gt=F("mailed_at"))
     mailed = 0
     for alert in Alert.objects.filter(due, closed_at=None).order_by("id")[:50]:
         # Claimed before sending: of two workers one mails. A crash in between costs an e-mail, not the alert.
-        claimed = Alert.objects.filter(pk=alert.pk, mailed_at=alert.mailed_at).update(mailed_at=timezone.now())
-        if claimed:
+        now = timezone.now()
+        if not _claim(alert, seen=alert.mailed_at, now=now):
+            continue  # another worker mails it, or it was closed since we looked
+        try:
             mailed += _mail_staff(alert)
+        except OSError as error:  # SMTPException is one
+            # The claim is given back, and the rest waits too: beat tries again.
+            _claim(alert, seen=now, now=alert.mailed_at)
+            logger.warning("alert.not_mailed alert=%s error=%s", alert.pk, type(error).__name__)
+            break
     return mailed
+
+
+def _claim(alert: Alert, *, seen: datetime | None, now: datetime | None) -> bool:
+    still_open = Alert.objects.filter(pk=alert.pk, mailed_at=seen, closed_at=None)
+    return bool(still_open.update(mailed_at=now))
 
 
 def _count_again(kind: Alert.Kind, *, cause: str, text: str, now: datetime) -> bool:

@@ -20,7 +20,9 @@ class Alert(models.Model):
         MONEY_WRONG = "money_wrong", _("Books do not agree")
 
     kind = models.CharField(_("kind"), max_length=40, choices=Kind.choices)
-    cause = models.CharField(_("cause"), max_length=200, help_text=_("What it is about, for example provider:1."))
+    cause = models.CharField(
+        _("cause"), max_length=200, help_text=_("What it is about, for example provider:1.")
+    )
     text = models.TextField(_("text"))
     times = models.PositiveIntegerField(_("times"), default=1)
     first_at = models.DateTimeField(_("first at"))

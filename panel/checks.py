@@ -49,7 +49,7 @@ def check_lease(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> li
         return []
     return [
         Error(
-            f"FORWARD_LEASE_SECONDS is {settings.FORWARD_LEASE_SECONDS}, shorter than a provider may take to answer.",
+            f"FORWARD_LEASE_SECONDS is {settings.FORWARD_LEASE_SECONDS}: an answer may take longer.",
             hint="Give more than 60 seconds.",
             id="panel.E003",
         )

@@ -26,12 +26,12 @@ def secret_key(given: str, *, debug: bool, var_dir: Path) -> str:
 
 
 def kept_secret_key(var_dir: Path) -> str:
-    """Return the random key kept in `var_dir/secret_key`, made at the first call, readable by its owner only."""
+    """Return the random key kept in `var_dir/secret_key`, made at the first call, readable by its owner."""
     path = var_dir / "secret_key"
     if not path.exists():
-        # Written whole beside it and then linked: a process that starts at the same time reads one key, not half.
+        # Written whole beside it and then linked: a process that starts just now reads one key, not half.
         draft = var_dir / f"secret_key.{os.getpid()}"
-        with draft.open("w", opener=_private) as file:
+        with open(draft, "w", opener=_private) as file:  # Path.open knows no opener
             file.write(secrets.token_urlsafe(50))
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(draft)

@@ -2,11 +2,13 @@
 
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
-from csp.constants import NONE, SELF, UNSAFE_EVAL
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from panel.secret_key import secret_key
@@ -16,11 +18,11 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-env.read_env(BASE_DIR / ".env", overwrite=False)
+env.read_env(env("ENV_FILE", default=str(BASE_DIR / ".env")), overwrite=False)
 
 DEBUG = env.bool("DEBUG", default=False)
 VAR_DIR = Path(env("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 SECRET_KEY = secret_key(env("SECRET_KEY", default=""), debug=DEBUG, var_dir=VAR_DIR)
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
@@ -30,12 +32,16 @@ SITE_NAME = env("SITE_NAME", default="Panel")
 SITE_CURRENCY = env("SITE_CURRENCY", default="RUB")
 HTTPS = SITE_URL.startswith("https://")
 
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[urlsplit(SITE_URL).hostname or "", "127.0.0.1", "localhost"])
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS", default=[urlsplit(SITE_URL).hostname or "", "127.0.0.1", "localhost"]
+)
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+)
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -97,6 +103,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "django.template.context_processors.i18n",
                 "panel.context.site",
+                "wallet.context.balance",
             ],
         },
     },
@@ -104,14 +111,18 @@ TEMPLATES = [
 
 # --- Database: PostgreSQL by DATABASE_URL, else SQLite under VAR_DIR -------------------------------------
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'panel.sqlite3'}")}
+# The file's path is given as it is: in a URL some folders' names would mean something else.
+SQLITE: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(VAR_DIR / "panel.sqlite3")}
+DATABASES = {"default": env.db("DATABASE_URL") if env("DATABASE_URL", default="") else SQLITE}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         # A transaction that will write takes the lock at its start: two readers that both want to write
         # would otherwise fail at once with "database is locked", whatever the busy timeout.
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+        # Recursive triggers: without them REPLACE deletes rows past the triggers that forbid it.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; "
+        "PRAGMA recursive_triggers=ON;",
     }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
@@ -125,6 +136,8 @@ if REDIS_URL:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
     CELERY_BROKER_URL = REDIS_URL
     CELERY_BROKER_TRANSPORT_OPTIONS = {
+        # A request that wakes a worker does not wait for a broker that is down: one try.
+        "max_retries": 0,
         "socket_connect_timeout": 2,
         "socket_timeout": 30,
         "global_keyprefix": env("REDIS_PREFIX", default="panel:"),
@@ -134,7 +147,7 @@ else:
     BROKER_DIR = VAR_DIR / "broker"
     for folder in ("queue", "control"):
         (BROKER_DIR / folder).mkdir(parents=True, exist_ok=True)
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = "filesystem://localhost//"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(BROKER_DIR / "queue"),
         "data_folder_out": str(BROKER_DIR / "queue"),
@@ -162,13 +175,14 @@ CELERY_BEAT_SCHEDULE = {
         ("ask-for-due-cancels", "orders.tasks.cancel_every_provider", 5.0),
         ("probe-halted-providers", "catalog.tasks.probe_halted_providers", 30.0),
         ("refresh-balances", "catalog.tasks.refresh_balances", 60.0),
+        ("mail-alerts", "operations.tasks.mail_alerts", 60.0),
         ("sync-catalogues", "catalog.tasks.sync_catalogues", 3600.0),
     )
 }
 
 # --- The order's life, in seconds (docs/architecture.md) -------------------------------------------------
 
-FORWARD_LEASE_SECONDS = env.int("FORWARD_LEASE_SECONDS", default=120)
+FORWARD_LEASE_SECONDS = env.int("FORWARD_LEASE_SECONDS", default=300)
 FORWARD_BACKOFF_SECONDS = env.list("FORWARD_BACKOFF_SECONDS", cast=int, default=[10, 30, 60, 120, 300, 600])
 POLL_FIRST_SECONDS = env.int("POLL_FIRST_SECONDS", default=30)
 POLL_AGE_SHARE = env.float("POLL_AGE_SHARE", default=0.1)
@@ -205,10 +219,14 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = f"{SITE_NAME}: "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "accounts.addresses.AccountAdapter"
+ACCOUNT_FORMS = {"add_email": "accounts.forms.NewAddressForm"}
+ACCOUNT_MAX_EMAIL_ADDRESSES = 2  # the user's, and one that waits to be confirmed
 SESSION_COOKIE_HTTPONLY = True
 
 # --- Mail ------------------------------------------------------------------------------------------------
 
+EMAIL_TIMEOUT = 10
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"panel@{urlsplit(SITE_URL).hostname}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
@@ -226,7 +244,7 @@ TIME_ZONE = env("TIME_ZONE", default="UTC")
 # --- Static files: WhiteNoise serves them from the site itself -------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = env("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {
@@ -240,7 +258,7 @@ STORAGES = {
     },
 }
 
-# Nothing from another host, nothing inline; admin differs by its scripts (panel/middleware.py).
+# Nothing from another host, nothing inline; admin differs a little (panel/middleware.py).
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -251,7 +269,26 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-ADMIN_SCRIPT_SOURCES = [SELF, UNSAFE_EVAL]  # unfold's Alpine evaluates its attributes
+ADMIN_POLICY = {
+    "script-src": [SELF, UNSAFE_EVAL],  # unfold's Alpine evaluates its attributes
+    # Unfold writes its colours into the page, its htmx a style of its own, and its Alpine style attributes,
+    # which no nonce and no hash allows. A style runs nothing, and sends nothing: it loads from here alone.
+    "style-src": [SELF, UNSAFE_INLINE],
+}
+
+# --- Admin -----------------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": SITE_NAME,
+    "SITE_HEADER": SITE_NAME,
+    "SITE_SYMBOL": "storefront",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/favicon.svg")}
+    ],
+    "SITE_URL": "/",
+    "SHOW_LANGUAGES": True,
+    "SIDEBAR": {"navigation": "panel.sidebar.navigation"},
+}
 
 # --- Logs: events with fields on standard error, never a key, a password or an address with one ----------
 

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("", include("allauth.account.urls")),
+    path("", include("accounts.urls")),
     path("", include("wallet.urls")),
     path("", include("catalog.urls")),
     path("", include("orders.urls")),

@@ -3,6 +3,7 @@
 import os
 import tempfile
 
+os.environ["ENV_FILE"] = os.devnull  # no test must reach what a real site is set to
 os.environ.setdefault("SECRET_KEY", "only-for-tests")
 os.environ["EMAIL_URL"] = "memorymail://"
 os.environ["SITE_URL"] = "http://127.0.0.1:8000"

@@ -11,8 +11,20 @@ from money.fields import MoneyField
 from wallet.models import Entry, LedgerAccount, Transfer
 
 TRIGGERS = frozenset(
-    {"wallet_entry_no_update", "wallet_entry_no_delete", "wallet_transfer_no_update", "wallet_transfer_no_delete"}
+    {
+        "wallet_entry_no_update",
+        "wallet_entry_no_delete",
+        "wallet_transfer_no_update",
+        "wallet_transfer_no_delete",
+    }
 )
+# The account of the site's own that a kind of transfer is about, and what it may do to the wallet.
+SIDES = {
+    Transfer.Kind.ORDER_CHARGE: (LedgerAccount.Kind.SALES, Q(entries__amount__lt=Decimal(0))),
+    Transfer.Kind.ORDER_REFUND: (LedgerAccount.Kind.SALES, Q(entries__amount__gt=Decimal(0))),
+    Transfer.Kind.ADJUSTMENT: (LedgerAccount.Kind.ADJUSTMENTS, Q()),
+}
+
 POSTGRES_TRIGGERS = TRIGGERS | {"wallet_transfer_balanced", "wallet_entry_balanced"}
 
 NOTHING = Value(Decimal(0), output_field=MoneyField())
@@ -21,10 +33,12 @@ NOTHING = Value(Decimal(0), output_field=MoneyField())
 def audit_ledger() -> Iterator[str]:
     """Yield what is wrong in the ledger, a sentence each; nothing when it is right.
 
-    Proves that entries sum to zero per transfer, in at least two legs, that stored balances equal their
-    entries and none is below zero, and that the triggers that keep entries unchanged are in place.
+    Proves that entries sum to zero per transfer, in at least two legs, that each transfer runs between one
+    wallet and the account that its kind is about, that stored balances equal their entries and none is below
+    zero, and that the triggers that keep entries unchanged are in place.
     """
     yield from _unbalanced_transfers()
+    yield from _misled_transfers()
     yield from _wrong_balances()
     yield from _missing_triggers()
 
@@ -39,8 +53,24 @@ def _unbalanced_transfers() -> Iterator[str]:
         yield f"transfer {transfer.pk} ({transfer}): {transfer.legs} entries that sum to {transfer.total}"
 
 
+def _misled_transfers() -> Iterator[str]:
+    at_wallet, at_side = Q(), Q()
+    for kind, (side, way) in SIDES.items():
+        at_wallet |= Q(kind=kind, entries__account__kind=LedgerAccount.Kind.WALLET) & way
+        at_side |= Q(kind=kind, entries__account__kind=side)
+    counted = Transfer.objects.order_by("pk").annotate(
+        legs=Count("entries"),
+        wallets=Count("entries", filter=at_wallet),
+        sides=Count("entries", filter=at_side),
+    )
+    for transfer in counted.exclude(legs=2, wallets=1, sides=1).iterator():
+        yield f"transfer {transfer.pk} ({transfer}): not between one wallet and the account of its kind"
+
+
 def _wrong_balances() -> Iterator[str]:
-    held = Entry.objects.filter(account=OuterRef("pk")).order_by().values("account").annotate(sum=Sum("amount"))
+    held = (
+        Entry.objects.filter(account=OuterRef("pk")).order_by().values("account").annotate(sum=Sum("amount"))
+    )
     wallets = LedgerAccount.objects.filter(kind=LedgerAccount.Kind.WALLET).annotate(
         held=Coalesce(Subquery(held.values("sum"), output_field=MoneyField()), NOTHING)
     )
@@ -51,7 +81,7 @@ def _wrong_balances() -> Iterator[str]:
 def _missing_triggers() -> Iterator[str]:
     on_postgres = connection.vendor == "postgresql"
     catalogue = (
-        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
         if on_postgres
         else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     )

@@ -26,4 +26,8 @@ class AlreadyMoved(LedgerError):
 
 
 class InvalidAmount(LedgerError):
-    """Raised for an amount that is zero, of the wrong sign, or finer than the ledger keeps."""
+    """Raised for an amount that is zero, of the wrong sign, too fine or too large for the ledger."""
+
+
+class InvalidNote(LedgerError):
+    """Raised for an adjustment that says nothing of its reason, or more than the ledger keeps."""

@@ -11,17 +11,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Value
 
 from accounts.models import User
-from money.amounts import to_micros
+from money.amounts import MAX_AMOUNT, to_micros
 from money.fields import MoneyField
-from wallet.errors import AlreadyMoved, InsufficientFunds, InvalidAmount
-from wallet.models import Entry, LedgerAccount, Transfer
+from wallet.errors import AlreadyMoved, InsufficientFunds, InvalidAmount, InvalidNote
+from wallet.models import NOTE_LENGTH, Entry, LedgerAccount, Transfer
 
 Kind = LedgerAccount.Kind
 
 
 def wallet_of(user: User) -> LedgerAccount:
     """Return a user's wallet, opened empty at the first need."""
-    wallet, _ = LedgerAccount.objects.get_or_create(owner=user, defaults={"kind": Kind.WALLET, "balance": Decimal(0)})
+    wallet, _ = LedgerAccount.objects.get_or_create(
+        owner=user, defaults={"kind": Kind.WALLET, "balance": Decimal(0)}
+    )
     return wallet
 
 
@@ -40,6 +42,7 @@ def charge_order(user: User, *, order_id: int, amount: Decimal) -> Transfer:
     return _move(
         kind=Transfer.Kind.ORDER_CHARGE,
         reference=f"order:{order_id}",
+        subject_id=order_id,
         source=wallet_of(user),
         target=system_account(Kind.SALES),
         amount=amount,
@@ -47,7 +50,13 @@ def charge_order(user: User, *, order_id: int, amount: Decimal) -> Transfer:
 
 
 def refund_order(
-    user: User, *, order_id: int, amount: Decimal, refunded_to: Decimal, made_by: User | None = None, note: str = ""
+    user: User,
+    *,
+    order_id: int,
+    amount: Decimal,
+    refunded_to: Decimal,
+    made_by: User | None = None,
+    note: str = "",
 ) -> Transfer:
     """Give `amount` of an order's charge back: sales to wallet.
 
@@ -57,6 +66,7 @@ def refund_order(
     return _move(
         kind=Transfer.Kind.ORDER_REFUND,
         reference=f"order:{order_id}:to:{to_micros(refunded_to)}",
+        subject_id=order_id,
         source=system_account(Kind.SALES),
         target=wallet_of(user),
         amount=amount,
@@ -65,20 +75,24 @@ def refund_order(
     )
 
 
-def adjust(user: User, *, amount: Decimal, reference: str, note: str, made_by: User | None = None) -> Transfer:
+def adjust(
+    user: User, *, amount: Decimal, reference: str, note: str, made_by: User | None = None
+) -> Transfer:
     """Put money into a wallet (`amount` above zero) or take it out (below), on a person's word.
 
     `reference` names this one adjustment; `note` says why and is shown to the customer. Raises
-    `InsufficientFunds`, `AlreadyMoved`, `InvalidAmount`.
+    `InsufficientFunds`, `AlreadyMoved`, `InvalidAmount`, `InvalidNote`.
     """
+    if not note.strip() or len(note) > NOTE_LENGTH:
+        raise InvalidNote(f"a note has 1 to {NOTE_LENGTH} characters")
     wallet, adjustments = wallet_of(user), system_account(Kind.ADJUSTMENTS)
-    source, target = (adjustments, wallet) if amount > 0 else (wallet, adjustments)
+    source, target = (wallet, adjustments) if amount.is_signed() else (adjustments, wallet)
     return _move(
         kind=Transfer.Kind.ADJUSTMENT,
         reference=reference,
         source=source,
         target=target,
-        amount=abs(amount),
+        amount=amount.copy_abs(),
         made_by=made_by,
         note=note,
     )
@@ -92,16 +106,19 @@ def _move(
     source: LedgerAccount,
     target: LedgerAccount,
     amount: Decimal,
+    subject_id: int | None = None,
     made_by: User | None = None,
     note: str = "",
 ) -> Transfer:
     _require_movable(amount)
-    # The wallet's row first, in every transfer: it is the one lock, and a balance that is too small ends here.
+    # The wallet's row first, in every transfer: it is the one lock, and too small a balance ends here.
     if source.kind == Kind.WALLET:
         _take(source, amount)
     if target.kind == Kind.WALLET:
         _give(target, amount)
-    transfer = _write_transfer(kind=kind, reference=reference, made_by=made_by, note=note)
+    transfer = _write(
+        Transfer(kind=kind, reference=reference, subject_id=subject_id, made_by=made_by, note=note)
+    )
     Entry.objects.bulk_create(
         [
             Entry(transfer=transfer, account=source, amount=-amount),
@@ -131,16 +148,20 @@ def _take(wallet: LedgerAccount, amount: Decimal) -> None:
 
 
 def _give(wallet: LedgerAccount, amount: Decimal) -> None:
-    LedgerAccount.objects.filter(pk=wallet.pk).update(
+    # Zero rows: the wallet would hold more than an amount can be.
+    given = LedgerAccount.objects.filter(pk=wallet.pk, balance__lt=MAX_AMOUNT - amount).update(
         balance=F("balance") + Value(amount, output_field=MoneyField())
     )
+    if not given:
+        raise InvalidAmount(f"with {amount} more the wallet would hold {MAX_AMOUNT} or more")
 
 
-def _write_transfer(*, kind: Transfer.Kind, reference: str, made_by: User | None, note: str) -> Transfer:
+def _write(transfer: Transfer) -> Transfer:
     try:
         with transaction.atomic():
-            return Transfer.objects.create(kind=kind, reference=reference, made_by=made_by, note=note)
+            transfer.save(force_insert=True)
     except IntegrityError as error:
-        if Transfer.objects.filter(kind=kind, reference=reference).exists():
-            raise AlreadyMoved(kind=kind, reference=reference) from error
+        if Transfer.objects.filter(kind=transfer.kind, reference=transfer.reference).exists():
+            raise AlreadyMoved(kind=transfer.kind, reference=transfer.reference) from error
         raise
+    return transfer

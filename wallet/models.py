@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from money.fields import MoneyField
 
+NOTE_LENGTH = 500
+
 
 class LedgerAccount(models.Model):
     """A place money can be: a customer's wallet, or one of the site's own accounts.
@@ -47,10 +49,13 @@ class LedgerAccount(models.Model):
                 name="wallet_account_wallets_have_owner_and_balance",
             ),
             models.CheckConstraint(
-                condition=Q(balance__isnull=True) | Q(balance__gte=Decimal(0)), name="wallet_account_balance_not_negative"
+                condition=Q(balance__isnull=True) | Q(balance__gte=Decimal(0)),
+                name="wallet_account_balance_not_negative",
             ),
             models.UniqueConstraint(
-                fields=["kind"], condition=Q(owner__isnull=True), name="wallet_account_one_of_each_system_kind"
+                fields=["kind"],
+                condition=Q(owner__isnull=True),
+                name="wallet_account_one_of_each_system_kind",
             ),
         ]
 
@@ -70,7 +75,10 @@ class Transfer(models.Model):
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
     reference = models.CharField(_("reference"), max_length=120)
-    note = models.CharField(_("note"), max_length=500, blank=True)
+    subject_id = models.BigIntegerField(
+        _("number of its cause"), null=True, blank=True, help_text=_("Of the order.")
+    )
+    note = models.CharField(_("note"), max_length=NOTE_LENGTH, blank=True)
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -90,6 +98,10 @@ class Transfer(models.Model):
             models.UniqueConstraint(fields=["kind", "reference"], name="wallet_transfer_unique_cause"),
             models.CheckConstraint(condition=~Q(reference=""), name="wallet_transfer_has_cause"),
         ]
+        indexes = [
+            # An order's charge and refunds, on its page and in the audit.
+            models.Index(fields=["subject_id", "kind"], name="wallet_transfer_subject"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.reference}"
@@ -98,9 +110,15 @@ class Transfer(models.Model):
 class Entry(models.Model):
     """One leg of a transfer: what an account gained (above zero) or gave (below)."""
 
-    transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, related_name="entries", verbose_name=_("transfer"))
+    transfer = models.ForeignKey(
+        Transfer, on_delete=models.PROTECT, related_name="entries", verbose_name=_("transfer")
+    )
     account = models.ForeignKey(
-        LedgerAccount, on_delete=models.PROTECT, related_name="entries", db_index=False, verbose_name=_("account")
+        LedgerAccount,
+        on_delete=models.PROTECT,
+        related_name="entries",
+        db_index=False,
+        verbose_name=_("account"),
     )
     amount = MoneyField(_("amount"))
 

@@ -17,16 +17,10 @@ class Line:
     entry_id: int
     at: datetime
     kind: Transfer.Kind
-    reference: str
+    order_id: int | None
     note: str
     amount: Decimal
     balance: Decimal
-
-    @property
-    def order_id(self) -> int | None:
-        """The order that caused it, where one did."""
-        room, _, rest = self.reference.partition(":")
-        return int(rest.partition(":")[0]) if room == "order" else None
 
 
 def balance_of(user: User) -> Decimal:
@@ -59,7 +53,7 @@ def _line(entry: Entry, balance: Decimal) -> Line:
         entry_id=entry.pk,
         at=transfer.created_at,
         kind=Transfer.Kind(transfer.kind),
-        reference=transfer.reference,
+        order_id=transfer.subject_id,
         note=transfer.note,
         amount=entry.amount,
         balance=balance,

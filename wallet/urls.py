@@ -1,5 +1,7 @@
 """Addresses of the wallet room."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from wallet import views
+
+urlpatterns = [path("wallet/", views.wallet, name="wallet")]

@@ -4,32 +4,64 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Alert',
+            name="Alert",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('provider_halted', 'Provider halted'), ('provider_unreachable', 'Provider unreachable'), ('catalogue_refused', 'Catalogue refused'), ('service_stopped', 'Service stopped'), ('order_uncertain', 'Order uncertain'), ('order_held', 'Order held'), ('order_unreadable', "Order's answer unreadable"), ('money_wrong', 'Books do not agree')], max_length=40, verbose_name='kind')),
-                ('cause', models.CharField(help_text='What it is about, for example provider:1.', max_length=200, verbose_name='cause')),
-                ('text', models.TextField(verbose_name='text')),
-                ('times', models.PositiveIntegerField(default=1, verbose_name='times')),
-                ('first_at', models.DateTimeField(verbose_name='first at')),
-                ('last_at', models.DateTimeField(verbose_name='last at')),
-                ('mailed_at', models.DateTimeField(blank=True, null=True, verbose_name='mailed at')),
-                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("provider_halted", "Provider halted"),
+                            ("provider_unreachable", "Provider unreachable"),
+                            ("catalogue_refused", "Catalogue refused"),
+                            ("service_stopped", "Service stopped"),
+                            ("order_uncertain", "Order uncertain"),
+                            ("order_held", "Order held"),
+                            ("order_unreadable", "Order's answer unreadable"),
+                            ("money_wrong", "Books do not agree"),
+                        ],
+                        max_length=40,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "cause",
+                    models.CharField(
+                        help_text="What it is about, for example provider:1.",
+                        max_length=200,
+                        verbose_name="cause",
+                    ),
+                ),
+                ("text", models.TextField(verbose_name="text")),
+                ("times", models.PositiveIntegerField(default=1, verbose_name="times")),
+                ("first_at", models.DateTimeField(verbose_name="first at")),
+                ("last_at", models.DateTimeField(verbose_name="last at")),
+                ("mailed_at", models.DateTimeField(blank=True, null=True, verbose_name="mailed at")),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="closed at")),
             ],
             options={
-                'verbose_name': 'alert',
-                'verbose_name_plural': 'alerts',
-                'ordering': ('-last_at', '-id'),
-                'indexes': [models.Index(fields=['-last_at', '-id'], name='operations_alert_newest')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('kind', 'cause'), name='operations_alert_one_open_per_cause')],
+                "verbose_name": "alert",
+                "verbose_name_plural": "alerts",
+                "ordering": ("-last_at", "-id"),
+                "indexes": [models.Index(fields=["-last_at", "-id"], name="operations_alert_newest")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("closed_at__isnull", True)),
+                        fields=("kind", "cause"),
+                        name="operations_alert_one_open_per_cause",
+                    )
+                ],
             },
         ),
     ]

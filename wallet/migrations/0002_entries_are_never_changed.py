@@ -61,7 +61,7 @@ DROP FUNCTION wallet_prove_balanced() CASCADE;
 def protect(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     """Put the triggers in place."""
     if editor.connection.vendor == "postgresql":
-        editor.execute(POSTGRES_UP)
+        editor.execute(POSTGRES_UP, params=None)  # its % is no placeholder
         return
     for table in TABLES:
         for verb in ("update", "delete"):
@@ -71,7 +71,7 @@ def protect(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
 def unprotect(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     """Take the triggers away."""
     if editor.connection.vendor == "postgresql":
-        editor.execute(POSTGRES_DOWN)
+        editor.execute(POSTGRES_DOWN, params=None)
         return
     for table in TABLES:
         for verb in ("update", "delete"):

@@ -1,0 +1,109 @@
+"""The order form."""
+
+import uuid
+from decimal import Decimal
+from typing import Any, Self
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from catalog.models import Service
+from orders.errors import OrderError, RequestIdReused
+from orders.links import MAX_LENGTH
+from orders.messages import field_of, message_of
+from orders.models import Order
+from orders.placing import place_order
+from wallet.errors import InsufficientFunds
+
+MAX_QUANTITY = 10**15
+
+
+def new_request_id() -> str:
+    """Return an idempotency key for a form that is about to be shown."""
+    return uuid.uuid4().hex
+
+
+class OrderForm(forms.Form):
+    """What a customer orders. The checks that matter are `place_order`'s; here are only types."""
+
+    service = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**63 - 1)
+    request_id = forms.CharField(
+        widget=forms.HiddenInput, max_length=64, validators=[RegexValidator(r"^[0-9A-Za-z_-]{8,64}$")]
+    )
+    agreed_price = forms.DecimalField(widget=forms.HiddenInput, max_digits=18, decimal_places=6)
+    link = forms.CharField(
+        label=_("Link"),
+        max_length=MAX_LENGTH,
+        widget=forms.URLInput(attrs={"placeholder": "https://", "autocomplete": "off", "inputmode": "url"}),
+        help_text=_("The page, post or video that the order is for."),
+        error_messages={"required": _("Enter the link that the order is for.")},
+    )
+    quantity = forms.IntegerField(
+        label=_("Quantity"),
+        min_value=1,
+        max_value=MAX_QUANTITY,
+        error_messages={
+            "required": _("Enter how much to order."),
+            "invalid": _("Enter a whole number, for example 1000."),
+        },
+    )
+
+    def __init__(self, *args: Any, customer: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.customer = customer
+
+    @classmethod
+    def offering(cls, service: Service, *, customer: User) -> Self:
+        """Return an empty form that offers a service."""
+        form = cls(customer=customer, initial={"service": service.pk, "request_id": new_request_id()})
+        least, greatest = service.min_quantity, service.max_quantity
+        form.fields["quantity"].initial = least if least == greatest else None
+        return form
+
+    def agree_to(self, price: Decimal | None) -> None:
+        """Make the price per 1000 that the page shows the one that the next submit agrees to."""
+        if self.is_bound:
+            self._refill(agreed_price=str(price))
+        else:
+            self.initial["agreed_price"] = price
+
+    def quantity_typed(self) -> int:
+        """Return the quantity that the form shows, for its total; 0 while there is none to be ordered."""
+        typed = self.cleaned_data.get("quantity") if self.is_bound else self.fields["quantity"].initial
+        return typed or 0
+
+    def clean(self) -> None:
+        """Refuse a form whose hidden part is not as the page made it; nobody can mend that by typing."""
+        if any(name in self.errors for name in ("service", "request_id", "agreed_price")):
+            raise forms.ValidationError(_("The form arrived damaged. Choose the service again."))
+
+    def place(self) -> Order | None:
+        """Place the order, or put the refusal beside its field and return None."""
+        if not self.is_valid():
+            return None
+        data = self.cleaned_data
+        try:
+            return place_order(
+                self.customer,
+                service_id=data["service"],
+                link=data["link"],
+                quantity=data["quantity"],
+                request_id=data["request_id"],
+                agreed_price=data["agreed_price"],
+            )
+        except (OrderError, InsufficientFunds) as error:
+            if isinstance(error, RequestIdReused):
+                # A page that came back by the Back button: what is sent next is meant as another order.
+                self._refill(request_id=new_request_id())
+            field = field_of(error)
+            self.add_error(field if field in ("link", "quantity") else None, message_of(error))
+            return None
+
+    def _refill(self, **values: str) -> None:
+        data: Any = self.data
+        data = data.copy()  # what came with the request is never changed
+        for name, value in values.items():
+            data[name] = value
+        self.data = data

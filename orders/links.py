@@ -1,0 +1,44 @@
+"""What a customer may order for."""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.db.models import CharField, Func
+
+from orders.errors import InvalidLink
+
+MAX_LENGTH = 2048
+
+START_LENGTH = 200
+
+_is_url = URLValidator(schemes=["http", "https"])
+
+
+def clean_link(text: str) -> str:
+    """Return a link without blanks around it; raise `InvalidLink` unless it is an http(s) URL.
+
+    What cannot be seen (NUL, which PostgreSQL does not even keep, a turn of the writing's direction, a
+    zero-width blank from the clipboard) is in no link that works.
+    """
+    link = text.strip()
+    if len(link) > MAX_LENGTH:
+        raise InvalidLink("too long")
+    if not link.isprintable():
+        raise InvalidLink("invisible characters")
+    try:
+        _is_url(link)
+    except ValidationError as error:
+        raise InvalidLink("no http(s) URL") from error
+    return link
+
+
+class LinkStart(Func):
+    """The first `START_LENGTH` characters of a link: what an index holds of it.
+
+    PostgreSQL's trees hold no text of 2048 characters. The length is written out in the SQL: an index is used
+    only where its very expression stands, and to SQLite a parameter is another one than the number it holds.
+    """
+
+    function = "SUBSTR"
+    template = f"%(function)s(%(expressions)s, 1, {START_LENGTH})"
+    arity = 1
+    output_field = CharField()

@@ -1,0 +1,116 @@
+"""Placing an order: checked, priced, paid for and written in one transaction."""
+
+import logging
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from catalog.models import ON_SALE, Service
+from money.amounts import MAX_AMOUNT, charge_for
+from operations.waking import wake
+from orders.errors import ChargeTooSmall, PriceChanged, QuantityOutOfBounds, RequestIdReused, ServiceNotSold
+from orders.life import Event, note
+from orders.links import clean_link
+from orders.models import Order
+from wallet import ledger
+from wallet.errors import InsufficientFunds
+from wallet.statement import balance_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What an order would cost: the price per 1000 and the charge, in the site's currency."""
+
+    service: Service
+    price: Decimal
+    charge: Decimal
+
+
+def quote(service_id: int, *, quantity: int) -> Quote:
+    """Return what an order would cost now.
+
+    Raises `ServiceNotSold`, `QuantityOutOfBounds`, `ChargeTooSmall`.
+    """
+    service = Service.objects.filter(ON_SALE, pk=service_id).select_related("provider", "category").first()
+    if service is None or service.price is None:
+        raise ServiceNotSold
+    if not service.min_quantity <= quantity <= service.max_quantity:
+        raise QuantityOutOfBounds(least=service.min_quantity, greatest=service.max_quantity)
+    charge = charge_for(service.price, quantity)
+    if charge <= 0:
+        raise ChargeTooSmall
+    return Quote(service=service, price=service.price, charge=charge)
+
+
+def place_order(
+    customer: User,
+    *,
+    service_id: int,
+    link: str,
+    quantity: int,
+    request_id: str,
+    agreed_price: Decimal | None = None,
+) -> Order:
+    """Write and charge an order, have it forwarded after the commit, and return it.
+
+    `request_id` is the customer's idempotency key: a repeat with the same content returns the order made at
+    first and charges nothing. `agreed_price` is the price per 1000 that the customer was shown; a higher one
+    now is refused.
+
+    Raises `InvalidLink`, `ServiceNotSold`, `QuantityOutOfBounds`, `ChargeTooSmall`, `PriceChanged`,
+    `RequestIdReused`, and the wallet's `InsufficientFunds`; nothing is written then.
+    """
+    link = clean_link(link)
+    content = {"service_id": service_id, "link": link, "quantity": quantity}
+    earlier = _order_of(customer, request_id=request_id, content=content)
+    if earlier is not None:
+        return earlier
+    offer = quote(service_id, quantity=quantity)
+    if agreed_price is not None and offer.price > agreed_price:
+        raise PriceChanged(price=offer.price)
+    if offer.charge >= MAX_AMOUNT:
+        # More than any wallet can hold, and than a row can keep.
+        raise InsufficientFunds(needed=offer.charge, available=balance_of(customer))
+    try:
+        return _write(customer, offer=offer, link=link, quantity=quantity, request_id=request_id)
+    except IntegrityError:
+        # The same request was written between our look and our insert: that order is the answer.
+        earlier = _order_of(customer, request_id=request_id, content=content)
+        if earlier is None:
+            raise
+        return earlier
+
+
+def _order_of(customer: User, *, request_id: str, content: dict[str, object]) -> Order | None:
+    order = Order.objects.filter(customer=customer, request_id=request_id).first()
+    if order is not None and any(getattr(order, name) != value for name, value in content.items()):
+        raise RequestIdReused
+    return order
+
+
+@transaction.atomic
+def _write(customer: User, *, offer: Quote, link: str, quantity: int, request_id: str) -> Order:
+    now = timezone.now()
+    order = Order.objects.create(
+        customer=customer,
+        service=offer.service,
+        provider=offer.service.provider,
+        request_id=request_id,
+        link=link,
+        quantity=quantity,
+        price=offer.price,
+        cost=offer.service.cost,
+        charge=offer.charge,
+        due_at=now,
+        created_at=now,
+    )
+    ledger.charge_order(customer, order_id=order.pk, amount=order.charge)
+    note(order, Event.PLACED, to_status=order.status, actor=customer)
+    wake("orders.tasks.forward_provider", order.provider_id)
+    logger.info("order.placed order=%s service=%s charge=%s", order.pk, order.service_id, order.charge)
+    return order

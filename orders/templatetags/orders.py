@@ -1,0 +1,26 @@
+"""An order's status as its customer sees it."""
+
+from django import template
+
+from orders.models import Order
+from orders.timeline import shown_status, shown_status_label
+
+register = template.Library()
+
+register.filter("shown_status", shown_status)
+register.filter("status_label", shown_status_label)
+
+COLOURS = {
+    Order.Status.PENDING: "secondary",
+    Order.Status.PROCESSING: "azure",
+    Order.Status.IN_PROGRESS: "blue",
+    Order.Status.COMPLETED: "green",
+    Order.Status.PARTIAL: "yellow",
+    Order.Status.CANCELED: "red",
+}
+
+
+@register.filter
+def status_colour(order: Order) -> str:
+    """Return the colour of an order's status badge."""
+    return COLOURS[Order.Status(shown_status(order))]

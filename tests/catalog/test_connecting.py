@@ -1,0 +1,42 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from catalog import connecting
+from catalog.connecting import ask, client_for
+from catalog.pacing import pace_of
+from tests.catalog.conftest import Site
+from tests.factories import make_provider
+from upstream.client import Client
+from upstream.errors import Later
+
+
+def test_one_client_per_account_and_pace(db: None) -> None:
+    one, same, other = (make_provider(key=key) for key in ("a", "a", "b"))
+
+    assert client_for(one) is client_for(same)
+    assert client_for(one) is not client_for(other)
+    before = client_for(one)
+    one.calls_at_once = 3
+    assert client_for(one) is not before
+
+
+def test_threads_that_come_first_share_it(db: None) -> None:
+    provider = make_provider(key="never seen before")
+
+    with ThreadPoolExecutor(16) as pool:
+        clients = list(pool.map(client_for, [provider] * 64))
+
+    assert len(set(map(id, clients))) == 1
+
+
+def test_asking_waits_for_the_providers_pace(db: None, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = make_provider(url=site.server.url, calls_at_once=1)
+    monkeypatch.setattr(connecting, "WAIT_FOR_SLOT_SECONDS", 0.05)
+
+    with pace_of(provider).slot(1), pytest.raises(Later) as error:
+        ask(provider, Client.balance)
+
+    assert error.value.rule == "no_slot"
+    assert site.server.calls == []
+    assert ask(provider, Client.balance).raw_text == "12.34"

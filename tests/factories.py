@@ -1,0 +1,60 @@
+"""Rows that are valid unless a test says otherwise."""
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from accounts.models import User
+from catalog.models import Category, Provider, Service
+from orders.models import Order
+from orders.placing import place_order
+from wallet import ledger
+
+LINK = "https://example.com/channel"
+
+
+def make_user(email: str = "", **fields: Any) -> User:
+    """Save a customer with the password "a long password"."""
+    return User.objects.create_user(
+        email or f"{uuid.uuid4().hex[:8]}@example.com", "a long password", **fields
+    )
+
+
+def credit(user: User, amount: Decimal | int | str = 1000) -> None:
+    """Put money into a user's wallet."""
+    ledger.adjust(user, amount=Decimal(amount), reference=uuid.uuid4().hex, note="for a test")
+
+
+def make_provider(**fields: Any) -> Provider:
+    """Save a provider that nothing listens for, unless its address is given."""
+    plain = {
+        "name": uuid.uuid4().hex[:8],
+        "url": "http://127.0.0.1:9/api/v2",
+        "key": "k-e-y",
+        "currency": "RUB",
+    }
+    return Provider.objects.create(**plain | fields)
+
+
+def make_service(provider: Provider | None = None, **fields: Any) -> Service:
+    """Save a service that is on sale."""
+    category = fields.pop("category", "YouTube")
+    if isinstance(category, str):
+        category, _ = Category.objects.get_or_create(name=category)
+    plain: dict[str, Any] = {
+        "provider_service_id": uuid.uuid4().hex[:8],
+        "provider_category": category.name,
+        "name": "Подписчики YouTube",
+        "type": "Default",
+        "cost": Decimal(100),
+        "price": Decimal(130),
+        "min_quantity": 100,
+        "max_quantity": 50_000,
+    }
+    return Service.objects.create(provider=provider or make_provider(), category=category, **plain | fields)
+
+
+def place(customer: User, service: Service, *, quantity: int = 1000, link: str = LINK, **more: Any) -> Order:
+    """Place an order by the rule; the customer's wallet must hold its charge."""
+    more.setdefault("request_id", uuid.uuid4().hex)
+    return place_order(customer, service_id=service.pk, link=link, quantity=quantity, **more)

@@ -1,0 +1,123 @@
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import transaction
+
+from operations.waking import wake
+from tests.panel.processes import SECRET_KEY, environment, run_in_site
+from tests.upstream.scripted import unused_url
+
+TASK = "orders.tasks.forward_provider"
+
+WAKE = f"""
+from django.db import transaction
+from operations.waking import wake
+with transaction.atomic():
+    wake("{TASK}", 7)
+print("committed")
+"""
+
+
+def test_nothing_is_sent_before_the_commit(db: None, commits: Any) -> None:
+    with commits as sent, transaction.atomic():
+        wake(TASK, 7)
+        assert sent == []
+
+    assert sent == [(TASK, (7,))]
+
+
+def test_nothing_is_sent_after_a_rollback(db: None, commits: Any) -> None:
+    with commits as sent:
+        with transaction.atomic():
+            wake(TASK, 7)
+            transaction.set_rollback(True)
+        with transaction.atomic():
+            wake(TASK, 8)
+
+    assert sent == [(TASK, (8,))]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_real_commit_sends_and_a_real_rollback_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("operations.waking._send", lambda *message: sent.append(message))
+
+    with transaction.atomic():
+        wake(TASK, 7)
+        transaction.set_rollback(True)
+    assert sent == []
+
+    with transaction.atomic():
+        with transaction.atomic():
+            wake(TASK, 8)
+        assert sent == []
+    wake(TASK, 9)  # outside a transaction there is nothing to wait for
+    assert sent == [(TASK, 8), (TASK, 9)]
+
+
+def test_a_broker_of_files_gets_the_message(tmp_path: Path) -> None:
+    done = run_in_site(WAKE, env=environment(tmp_path, SECRET_KEY=SECRET_KEY))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "committed\n", "")
+    (message,) = (json.loads(file.read_text()) for file in (tmp_path / "broker" / "queue").glob("*.msg"))
+    assert (message["headers"]["task"], message["headers"]["argsrepr"]) == (TASK, "(7,)")
+
+
+def test_a_broker_that_is_down_is_logged_and_swallowed(tmp_path: Path) -> None:
+    redis_url = f"redis://127.0.0.1:{urlsplit(unused_url()).port}/0"
+
+    done = run_in_site(WAKE, env=environment(tmp_path, SECRET_KEY=SECRET_KEY, REDIS_URL=redis_url))
+
+    assert (done.returncode, done.stdout) == (0, "committed\n")
+    (line,) = done.stderr.splitlines()
+    assert f"task.not_sent task={TASK} error=OperationalError" in line
+
+
+@pytest.fixture
+def hanging_up() -> Iterator[tuple[str, list[int]]]:
+    """A broker that hangs up at once: its address, and a list that grows by each connection."""
+    tries: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                tries.append(1)
+                connection.close()
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0", tries
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(timeout=10)
+
+
+def test_a_request_does_not_wait_for_a_broker_to_come_back(
+    tmp_path: Path, hanging_up: tuple[str, list[int]]
+) -> None:
+    redis_url, tries = hanging_up
+
+    done = run_in_site(WAKE, env=environment(tmp_path, SECRET_KEY=SECRET_KEY, REDIS_URL=redis_url))
+
+    assert (done.returncode, done.stdout) == (0, "committed\n")
+    assert "task.not_sent" in done.stderr
+    assert len(tries) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_logged_and_swallowed(tmp_path: Path) -> None:
+    env = environment(tmp_path, SECRET_KEY=SECRET_KEY)
+    lost = f"import shutil; shutil.rmtree({str(tmp_path / 'broker')!r})\n"
+
+    done = run_in_site(lost + WAKE, env=env)
+
+    assert (done.returncode, done.stdout) == (0, "committed\n")
+    assert f"task.not_sent task={TASK}" in done.stderr

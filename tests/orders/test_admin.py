@@ -1,0 +1,267 @@
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import User
+from catalog.models import Service
+from orders.life import Event, note
+from orders.models import Attempt, Order, OrderEvent
+from orders.polling import record_answer
+from tests.factories import credit, make_provider, make_service, place
+from tests.orders.acting import accept, said
+from wallet.models import Transfer
+
+
+@pytest.fixture(autouse=True)
+def _in_english(operator: Browser) -> None:
+    operator.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+
+def get(browser: Browser, path: str, **query: object) -> str:
+    answer = browser.get(f"/admin/orders/{path}", query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def found(model: type[Any], term: str) -> QuerySet[Any]:
+    """Return what a search for `term` asks the database."""
+    rows, may_repeat = admin.site.get_model_admin(model).get_search_results(
+        HttpRequest(), model.objects.all(), term
+    )
+    assert not may_repeat
+    return rows
+
+
+# --- The list ---------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_what_matters(operator: Browser, order: Order) -> None:
+    accept(order, "p-77")
+    record_answer(order.pk, said("partial", remains=100))
+    long = "https://example.com/" + "long" * 30
+    Order.objects.update(link=long)
+
+    shown = get(operator, "order/")
+
+    amounts = ("130.00\xa0RUB", "13.00\xa0RUB", "1,000")
+    for words in ("alice@example.com", "Подписчики", *amounts, "p-77", "Partial"):
+        assert words in shown
+    assert f'title="{long}"' in shown
+    assert f">{long}<" not in shown
+
+
+@pytest.fixture
+def two(order: Order, boris: User) -> tuple[Order, Order]:
+    """Alice's order, which Sandbox has as p-1, and Boris's at another provider, which has it as p-2."""
+    credit(boris, 1000)
+    other = place(boris, make_service(make_provider(name="Other")), link="https://example.com/other?a=b")
+    return accept(order, "p-1"), accept(other, "p-2")
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["{0.pk}", "#{0.pk}", " p-1 ", "https://example.com/channel", "alice@example.com", "Alice@Example.com"],
+)
+def test_an_order_is_found(two: tuple[Order, Order], term: str) -> None:
+    assert list(found(Order, term.format(*two))) == [two[0]]
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["p-", "example.com", "https://example.com", "alice", "x@y.z", "9" * 30, "²", "0", "%", "\x00'"[1:]],
+)
+def test_parts_and_nonsense_find_nothing(operator: Browser, two: tuple[Order, Order], term: str) -> None:
+    assert not found(Order, term).exists()
+    assert "alice@example.com" not in get(operator, "order/", q=term)
+
+
+def test_a_link_is_found_by_all_of_it(order: Order) -> None:
+    start = "https://example.com/" + "ж" * 300
+    Order.objects.update(link=start + "1")
+
+    assert not found(Order, start + "2").exists()
+    assert found(Order, start + "1").get() == order
+
+
+@pytest.mark.parametrize(
+    ("term", "index"),
+    [
+        ("p-1", "orders_order_provider_id"),
+        ("https://example.com/channel", "orders_order_link_start"),
+        ("alice@example.com", "orders_order_(of_customer|one_per_request)"),  # both begin with the customer
+    ],
+)
+def test_a_search_meets_its_index(two: tuple[Order, Order], term: str, index: str) -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Of a few rows PostgreSQL reads all; told that this is dear, it shows what it could do.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_indexscan = off")
+    plan = found(Order, term).order_by().explain()
+
+    assert re.search(index, plan)
+    assert "SCAN orders_order\n" not in f"{plan}\n"
+
+
+def test_filters(operator: Browser, two: tuple[Order, Order]) -> None:
+    first, second = two
+    Order.objects.filter(pk=first.pk).update(status="held", cancel_state="wanted")
+
+    for query in (
+        {"status__exact": "held"},
+        {"provider": first.provider_id},
+        {"cancel_state__exact": "wanted"},
+        {"customer__id__exact": first.customer_id},
+    ):
+        shown = get(operator, "order/", **query)
+        assert f"/admin/orders/order/{first.pk}/change/" in shown, query
+        assert f"/admin/orders/order/{second.pk}/change/" not in shown, query
+
+
+def test_every_status_has_its_word(operator: Browser, order: Order) -> None:
+    for status in ("queued", "sending", "uncertain", "held", "canceled"):
+        ended_at = timezone.now() if status == "canceled" else None
+        Order.objects.update(status=status, ended_at=ended_at)
+        cell = get(operator, "order/").partition('data-label="status"')[2].partition("</td>")[0]
+        assert str(Order.Status(status).label) in cell
+    Order.objects.update(status="queued", ended_at=None)
+
+
+def test_a_lost_secret_key_leaves_the_pages_usable(
+    operator: Browser, olga: User, order: Order, settings: Any
+) -> None:
+    now = timezone.now()
+    Attempt.objects.create(
+        order=order, provider=order.provider, started_at=now, lease_until=now, outcome="later", ended_at=now
+    )
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [], "another"
+    operator.force_login(olga)
+
+    for path in (
+        "order/",
+        f"order/{order.pk}/change/",
+        "attempt/",
+        f"attempt/{Attempt.objects.get().pk}/change/",
+    ):
+        get(operator, path)
+
+
+def test_what_lies_deep_is_not_counted(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_orders = admin.site.get_model_admin(Order)
+    place(order.customer, order.service)
+    paginator = of_orders.paginator(Order.objects.order_by("-id"), 1)
+    monkeypatch.setattr(of_orders.paginator, "most", 1)
+
+    with CaptureQueriesContext(connection) as asked:
+        assert paginator.count == 1
+    assert "LIMIT 1" in asked[0]["sql"]
+
+
+# --- One order --------------------------------------------------------------------------------------------
+
+
+def test_an_order_shows_its_story_its_calls_and_its_money(
+    operator: Browser, order: Order, olga: User
+) -> None:
+    accept(order, "p-77")
+    now = timezone.now()
+    Attempt.objects.create(
+        order=order,
+        provider=order.provider,
+        started_at=now,
+        lease_until=now + timedelta(minutes=5),
+        ended_at=now,
+        outcome="unknown_text",
+        rule="unknown_text",
+        http_status=418,
+        answer='{"error": "<b>teapot</b>"}',
+    )
+    note(order, Event.STATUS, from_status="queued", to_status="pending", actor=olga, detail="<i>words</i>")
+    record_answer(order.pk, said("partial", remains=100))
+
+    shown = get(operator, f"order/{order.pk}/change/")
+
+    for words in ("418", "unknown_text", "&lt;b&gt;teapot", "Queued → Pending", "&lt;i&gt;words", "p-77"):
+        assert words in shown
+    assert "13.00\xa0RUB" in shown
+    assert "117.00\xa0RUB" in shown  # kept
+    for transfer in Transfer.objects.filter(subject_id=order.pk):
+        assert f"/admin/wallet/transfer/{transfer.pk}/change/" in shown
+    assert f"/admin/accounts/user/{order.customer_id}/change/" in shown
+    assert "/admin/orders/order/?q=alice%40example.com" in shown
+    assert "/admin/wallet/entry/?q=alice%40example.com" in shown
+
+
+def test_nothing_of_an_order_can_be_typed_in(operator: Browser, order: Order) -> None:
+    shown = get(operator, f"order/{order.pk}/change/")
+
+    form = shown.partition('id="order_form"')[2].partition("</form>")[0]
+    assert form
+    for name in (field.name for field in Order._meta.fields):
+        assert f'name="{name}"' not in form
+    assert 'name="_save"' not in shown
+
+
+def test_a_long_story_costs_no_more(operator: Browser, order: Order, olga: User) -> None:
+    found_at = []
+    for size in (10, 190):
+        now = timezone.now()
+        OrderEvent.objects.bulk_create(
+            OrderEvent(order=order, kind=Event.WAITS, actor=olga, at=now) for _ in range(size)
+        )
+        Attempt.objects.bulk_create(
+            Attempt(
+                order=order,
+                provider=order.provider,
+                started_at=now,
+                lease_until=now,
+                outcome="later",
+                ended_at=now,
+            )
+            for _ in range(size)
+        )
+        with CaptureQueriesContext(connection) as asked:
+            get(operator, f"order/{order.pk}/change/")
+        found_at.append(len(asked))
+
+    assert found_at[0] == found_at[1]
+
+
+# --- Attempts and events ----------------------------------------------------------------------------------
+
+
+def test_attempts_and_events_are_found_by_their_order(operator: Browser, two: tuple[Order, Order]) -> None:
+    now = timezone.now()
+    for order in two:
+        Attempt.objects.create(
+            order=order,
+            provider=order.provider,
+            started_at=now,
+            lease_until=now,
+            outcome="placed",
+            ended_at=now,
+        )
+
+    for model, path in ((Attempt, "attempt"), (OrderEvent, "orderevent")):
+        assert {row.order for row in found(model, f"#{two[0].pk}")} == {two[0]}
+        assert not found(model, "alice").exists()
+        rows = get(operator, f"{path}/", q=two[1].pk)
+        assert f"/admin/orders/{path}/{model.objects.get(order=two[1]).pk}/change/" in rows
+        assert f"/admin/orders/{path}/{model.objects.get(order=two[0]).pk}/change/" not in rows
+
+
+def test_services_with_hostile_names_are_words(operator: Browser, order: Order) -> None:
+    Service.objects.update(name="<script>alert(1)</script>")
+
+    shown = get(operator, "order/")
+    assert "&lt;script&gt;alert" in shown
+    assert "<script>alert" not in shown

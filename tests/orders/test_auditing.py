@@ -1,0 +1,256 @@
+"""The audit is green when the books agree, and names the row when somebody went round the rules."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import F, Value
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import User
+from money.fields import MoneyField
+from orders.auditing import audit_orders
+from orders.models import Order
+from orders.polling import record_answer
+from tests.factories import credit, place
+from tests.orders.acting import accept, findings, fresh, said
+from wallet.ledger import system_account, wallet_of
+from wallet.models import Entry, LedgerAccount, Transfer
+
+pytestmark = pytest.mark.tampers
+
+CHARGE, REFUND = Transfer.Kind.ORDER_CHARGE, Transfer.Kind.ORDER_REFUND
+Kind = LedgerAccount.Kind
+
+
+@contextmanager
+def triggers_away() -> Iterator[None]:
+    """Take away what keeps entries and transfers unchanged, as a hand in the database would."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            yield
+            cursor.execute("SET LOCAL session_replication_role = origin")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+            return
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f"DROP TRIGGER {name}")
+        yield
+        for _, sql in triggers:
+            cursor.execute(sql)
+
+
+def pay(wallet: LedgerAccount, amount: Decimal | int) -> None:
+    """Change a stored balance alone."""
+    LedgerAccount.objects.filter(pk=wallet.pk).update(
+        balance=F("balance") + Value(Decimal(amount), output_field=MoneyField())
+    )
+
+
+def write(kind: str, reference: str, subject_id: int | None, *legs: tuple[LedgerAccount, int]) -> Transfer:
+    """Write a transfer that the ledger's rules would not, with balances that fit it."""
+    transfer = Transfer.objects.create(kind=kind, reference=reference, subject_id=subject_id)
+    for account, amount in legs:
+        Entry.objects.create(transfer=transfer, account=account, amount=Decimal(amount))
+        if account.kind == Kind.WALLET:
+            pay(account, amount)
+    return transfer
+
+
+def erase(transfer: Transfer) -> None:
+    """Delete a transfer and its entries, and set the balances to fit."""
+    legs = list(transfer.entries.select_related("account"))
+    with triggers_away():
+        Entry.objects.filter(transfer=transfer).delete()
+        Transfer.objects.filter(pk=transfer.pk).delete()
+    for leg in legs:
+        if leg.account.kind == Kind.WALLET:
+            pay(leg.account, -leg.amount)
+
+
+@pytest.fixture
+def wallet(order: Order) -> LedgerAccount:
+    """The wallet that paid for the order."""
+    return wallet_of(order.customer)
+
+
+def partial(order: Order) -> Order:
+    record_answer(accept(order).pk, said("partial", remains=300))
+    return fresh(order)
+
+
+@pytest.mark.parametrize("status", ["pending", "completed", "partial", "canceled"])
+def test_books_that_agree(order: Order, customer: User, status: str) -> None:
+    place(customer, order.service)
+    record_answer(accept(order).pk, said(status, remains=300))
+    assert findings() == []
+
+
+def test_no_order_no_finding(db: None) -> None:
+    assert list(audit_orders()) == []
+
+
+def test_a_balance(order: Order, wallet: LedgerAccount) -> None:
+    pay(wallet, 1)
+    assert f"wallet {wallet.pk}: stored balance 871.000000, entries sum to 870.000000" in findings()
+
+
+@pytest.mark.parametrize("account", [Kind.WALLET, Kind.SALES])
+def test_an_entry_s_amount(order: Order, wallet: LedgerAccount, account: str) -> None:
+    entry = Entry.objects.get(transfer__kind=CHARGE, account__kind=account)
+    with triggers_away():
+        Entry.objects.filter(pk=entry.pk).update(amount=entry.amount + Decimal("0.000001"))
+
+    found = findings()
+
+    assert any(f"transfer {entry.transfer_id} " in finding for finding in found)
+    if account == Kind.WALLET:
+        assert any(f"wallet {wallet.pk}:" in finding for finding in found)
+        assert any(f"order {order.pk}:" in finding for finding in found)
+
+
+@pytest.mark.parametrize("refunded", ["1", "130"])
+def test_an_order_s_refunded(order: Order, refunded: str) -> None:
+    Order.objects.filter(pk=order.pk).update(refunded=Decimal(refunded))
+    assert all(finding.startswith(f"order {order.pk}: ") for finding in list(audit_orders()))
+    assert f"order {order.pk}: counts refunds of {Decimal(refunded):.6f}, the ledger has 0.000000" in list(
+        audit_orders()
+    )
+
+
+def test_an_order_s_charge(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(charge=Decimal(129))
+    assert list(audit_orders()) == [
+        f"order {order.pk}: charge 129.000000, its customer's wallet moved -130.000000"
+    ]
+
+
+def test_an_order_s_customer(order: Order, boris: User) -> None:
+    Order.objects.filter(pk=order.pk).update(customer=boris)
+    assert any(finding.startswith(f"order {order.pk}: charge") for finding in list(audit_orders()))
+
+
+def test_a_missing_charge(order: Order) -> None:
+    erase(Transfer.objects.get(kind=CHARGE))
+    assert list(audit_orders()) == [
+        f"order {order.pk}: charged 0 times",
+        f"order {order.pk}: charge 130.000000, its customer's wallet moved 0.000000",
+    ]
+
+
+def test_a_missing_refund(order: Order) -> None:
+    partial(order)
+    erase(Transfer.objects.get(kind=REFUND))
+    assert list(audit_orders()) == [f"order {order.pk}: counts refunds of 39.000000, the ledger has 0.000000"]
+
+
+def test_a_second_charge(order: Order, wallet: LedgerAccount) -> None:
+    write(CHARGE, "again", order.pk, (wallet, -5), (system_account(Kind.SALES), 5))
+    assert list(audit_orders()) == [
+        f"order {order.pk}: charged 2 times",
+        f"order {order.pk}: charge 130.000000, its customer's wallet moved -135.000000",
+    ]
+
+
+def test_a_refund_that_the_order_does_not_know(order: Order, wallet: LedgerAccount) -> None:
+    write(REFUND, "again", order.pk, (system_account(Kind.SALES), -5), (wallet, 5))
+    assert list(audit_orders()) == [f"order {order.pk}: counts refunds of 0.000000, the ledger has 5.000000"]
+
+
+def test_a_refund_to_somebody_else(order: Order, boris: User) -> None:
+    credit(boris, 1)
+    transfer = write(REFUND, "again", order.pk, (system_account(Kind.SALES), -5), (wallet_of(boris), 5))
+    entry = transfer.entries.get(amount=Decimal(5))
+    assert list(audit_orders()) == [
+        f"entry {entry.pk}: an order's money moved through account {wallet_of(boris).pk}"
+    ]
+
+
+def test_a_charge_of_which_somebody_else_has_a_part(order: Order, boris: User, wallet: LedgerAccount) -> None:
+    erase(Transfer.objects.get(kind=CHARGE))
+    credit(boris, 1)
+    sales, other = system_account(Kind.SALES), wallet_of(boris)
+    transfer = write(CHARGE, "split", order.pk, (wallet, -130), (sales, 100), (other, 30))
+    entry = transfer.entries.get(amount=Decimal(30))
+    assert list(audit_orders()) == [f"entry {entry.pk}: an order's money moved through account {other.pk}"]
+
+
+@pytest.mark.parametrize("kind", [Kind.TOPUPS, Kind.ADJUSTMENTS])
+def test_a_refund_out_of_another_account(
+    order: Order, wallet: LedgerAccount, kind: LedgerAccount.Kind
+) -> None:
+    transfer = write(REFUND, "again", order.pk, (system_account(kind), -5), (wallet, 5))
+    entry = transfer.entries.get(amount=Decimal(-5))
+    assert f"entry {entry.pk}: an order's money moved through account {system_account(kind).pk}" in list(
+        audit_orders()
+    )
+
+
+@pytest.mark.parametrize("kind", [CHARGE, REFUND])
+@pytest.mark.parametrize("subject_id", [None, 999_999])
+def test_money_without_an_order(
+    order: Order, wallet: LedgerAccount, kind: str, subject_id: int | None
+) -> None:
+    transfer = write(kind, "lost", subject_id, (wallet, -5), (system_account(Kind.SALES), 5))
+    assert f"transfer {transfer.pk} ({transfer}): there is no such order" in list(audit_orders())
+
+
+def canceled(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(status="canceled", ended_at=timezone.now())
+
+
+def completed_after_refund(order: Order) -> None:
+    Order.objects.filter(pk=partial(order).pk).update(status="completed")
+
+
+def open_after_refund(order: Order) -> None:
+    Order.objects.filter(pk=partial(order).pk).update(status="pending", ended_at=None)
+
+
+def fewer_remain(order: Order) -> None:
+    Order.objects.filter(pk=partial(order).pk).update(remains=299)
+
+
+@pytest.mark.parametrize("tamper", [canceled, completed_after_refund, open_after_refund, fewer_remain])
+def test_a_status_that_the_money_does_not_fit(order: Order, tamper: Callable[[Order], None]) -> None:
+    tamper(order)
+    order = fresh(order)
+    assert list(audit_orders()) == [f"order {order.pk}: {order.status} with refunds of {order.refunded}"]
+
+
+def test_partial_and_nobody_knows_how_much(order: Order) -> None:
+    Order.objects.filter(pk=partial(order).pk).update(remains=None)
+    assert list(audit_orders()) == [f"order {order.pk}: partial without remains"]
+
+
+def test_only_the_wrong_one_is_named(order: Order, customer: User) -> None:
+    others = [place(customer, order.service) for _ in range(3)]
+    canceled(others[1])
+    assert list(audit_orders()) == [f"order {others[1].pk}: canceled with refunds of 0.000000"]
+
+
+@pytest.mark.parametrize("size", [10, 200])
+def test_as_many_statements_for_many_as_for_few(order: Order, customer: User, size: int) -> None:
+    credit(customer, 100_000)
+    for _ in range(size - 1):
+        place(customer, order.service)
+    with CaptureQueriesContext(connection) as statements:
+        assert list(audit_orders()) == []
+    assert len(statements) == 3
+
+
+def test_amounts_are_compared_exactly(order: Order, wallet: LedgerAccount) -> None:
+    write(REFUND, "bit", order.pk, *_bit(wallet))
+    assert len(list(audit_orders())) == 1
+
+
+def _bit(wallet: LedgerAccount) -> tuple[tuple[LedgerAccount, Any], ...]:
+    bit = Decimal("0.000001")
+    return (system_account(Kind.SALES), -bit), (wallet, bit)

@@ -1,0 +1,89 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders.errors import InvalidLink
+from orders.links import MAX_LENGTH, clean_link
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://t.me/channel",
+        "http://example.com",
+        "HTTPS://EXAMPLE.COM/Path?x=1&y=%20#part",
+        "https://example.com:8443/a/b",
+        "https://пример.рф/страница?кто=я",
+        "https://192.0.2.7/x",
+        "https://example.com/" + "a" * (MAX_LENGTH - 20),
+    ],
+)
+def test_a_link_stays_as_it_is(link: str) -> None:
+    assert clean_link(link) == link
+
+
+@pytest.mark.parametrize("blanks", [" ", "\n", "\t", "\r\n", "\u00a0", "\u2003"])
+def test_blanks_around_it_go(blanks: str) -> None:
+    assert clean_link(f"{blanks}https://t.me/channel{blanks}") == "https://t.me/channel"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "channel",
+        "@channel",
+        "t.me/channel",
+        "//t.me/channel",
+        "javascript:alert(1)",
+        "JavaScript://example.com/%0aalert(1)",
+        "data:text/html,x",
+        "ftp://example.com/x",
+        "file:///etc/passwd",
+        "mailto:someone@example.com",
+        "https://",
+        "https:///path",
+        "https://example .com/",
+        "https://example.com/a b",
+        "https://example.com/\u00a0x",
+        "https://exa_mple..com",
+        "https://[::1",
+        "https://example.com:port/",
+        "https://example.com/" + "a" * MAX_LENGTH,
+    ],
+)
+def test_what_is_no_link(text: str) -> None:
+    with pytest.raises(InvalidLink):
+        clean_link(text)
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    ["\x00", "\x01", "\x1b", "\x7f", "\x85", "\r\n", "\t", "\u200b", "\u202e", "\u2028", "\ufeff", "\ud800"],
+    ids=ascii,
+)
+def test_what_nobody_sees_in_a_link(unseen: str) -> None:
+    with pytest.raises(InvalidLink):
+        clean_link(f"https://example.com/a{unseen}b")
+
+
+@given(st.text())
+def test_whatever_comes_is_a_link_or_refused(text: str) -> None:
+    try:
+        link = clean_link(text)
+    except InvalidLink:
+        return
+    assert link.lower().startswith(("http://", "https://"))
+    assert link.isprintable()
+
+
+@given(st.text())
+def test_whatever_follows_an_address(text: str) -> None:
+    try:
+        link = clean_link(f"https://example.com/{text}")
+    except InvalidLink:
+        return
+    assert link.isprintable()
+    assert " " not in link
+    link.encode()

@@ -1,0 +1,437 @@
+"""What an operator does with orders in admin, over the pages themselves."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.test import Client as Browser
+from django.utils import timezone
+
+from accounts.models import User
+from operations.alerting import raise_alert
+from operations.models import Alert
+from orders.models import Attempt, Order, OrderEvent
+from orders.operating import AT_ONCE
+from orders.settling import settle_refund, settle_send_again
+from tests.factories import credit, place
+from tests.orders.acting import accept, fresh, held_by, kinds, refunds
+
+WHY = "the provider <b>says</b> so"
+
+Tasks = list[tuple[str, tuple[int, ...]]]
+
+
+@pytest.fixture(autouse=True)
+def _in_english(operator: Browser) -> None:
+    operator.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+
+@pytest.fixture
+def uncertain(order: Order) -> Order:
+    """Alice's order, of which nobody knows whether it was placed, with an alert that says so."""
+    return make_uncertain(order)
+
+
+def make_uncertain(order: Order) -> Order:
+    now = timezone.now()
+    Attempt.objects.create(
+        order=order,
+        provider=order.provider,
+        started_at=now,
+        lease_until=now,
+        ended_at=now,
+        outcome="uncertain",
+        rule="read_timeout",
+        http_status=502,
+        answer="<h1>Bad Gateway</h1>",
+    )
+    Order.objects.filter(pk=order.pk).update(status="uncertain", due_at=None, reason="<i>no answer</i>")
+    raise_alert(Alert.Kind.ORDER_UNCERTAIN, cause=f"order:{order.pk}", text="…")
+    return fresh(order)
+
+
+def page(order: Order, name: str) -> str:
+    return f"/admin/orders/order/{order.pk}/{name}/"
+
+
+def shown(browser: Browser, order: Order, name: str) -> str:
+    answer = browser.get(page(order, name))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def post(browser: Browser, address: str, **data: object) -> tuple[Any, list[str]]:
+    """Post a form; return the answer and what was said."""
+    browser.cookies.pop("messages", None)  # what earlier posts said
+    answer = browser.post(address, data)
+    return answer, [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def decide(browser: Browser, order: Order, decision: str, **more: object) -> tuple[Any, list[str]]:
+    """Confirm a decision about an order, made on the evidence of now."""
+    data = {
+        "decision": decision,
+        "provider_order_id": "",
+        "why": WHY,
+        "evidence": Attempt.objects.filter(order=order).latest("id").pk,
+        "confirmed": "yes",
+    }
+    return post(browser, page(order, "settle"), **data | more)
+
+
+def staff(client: Browser, *codenames: str) -> Browser:
+    """Log in a member of staff who has these rights."""
+    user = User.objects.create_user("support@example.com", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client.force_login(user)
+    return client
+
+
+# --- What an order's page offers --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"),
+    [
+        ("queued", {"cancel"}),
+        ("uncertain", {"cancel", "settle"}),
+        ("held", {"cancel", "settle"}),
+        ("pending", {"cancel", "ask"}),
+        ("completed", {"ask"}),
+    ],
+)
+def test_a_page_offers_what_can_be_done(
+    operator: Browser, order: Order, status: str, offered: set[str]
+) -> None:
+    accept(order)
+    sent = status in ("pending", "completed")
+    ended_at = timezone.now() if status == "completed" else None
+    Order.objects.update(status=status, ended_at=ended_at)
+    if not sent:
+        Order.objects.update(provider_order_id=None, sent_at=None)
+
+    html = shown(operator, order, "change")
+
+    assert {name for name in ("cancel", "ask", "settle") if page(order, name) in html} == offered
+
+
+def test_who_may_only_look_is_offered_nothing(client: Browser, uncertain: Order) -> None:
+    html = shown(staff(client, "view_order"), uncertain, "change")
+
+    for name in ("cancel", "ask", "settle"):
+        assert page(uncertain, name) not in html
+    assert 'value="cancel_orders"' not in client.get("/admin/orders/order/").content.decode()
+
+
+@pytest.mark.parametrize("name", ["cancel", "ask", "settle"])
+def test_who_may_only_look_can_do_nothing(client: Browser, uncertain: Order, name: str) -> None:
+    browser = staff(client, "view_order")
+
+    assert browser.get(page(uncertain, name)).status_code == 403
+    answer, _ = decide(browser, uncertain, "refund")
+    assert answer.status_code == 403
+    assert post(browser, page(uncertain, name), confirmed="yes")[0].status_code == 403
+    data = {"action": "cancel_orders", "_selected_action": uncertain.pk, "confirmed": "yes"}
+    post(browser, "/admin/orders/order/", **data)
+
+    assert fresh(uncertain).status == "uncertain"
+    assert kinds(uncertain) == ["placed"]
+    assert refunds(uncertain) == []
+
+
+@pytest.mark.parametrize("name", ["cancel", "ask", "settle"])
+def test_looking_does_nothing(operator: Browser, uncertain: Order, tasks: Tasks, name: str) -> None:
+    before = Order.objects.values().get()
+
+    shown(operator, uncertain, name)
+
+    assert Order.objects.values().get() == before
+    assert kinds(uncertain) == ["placed"]
+    assert [task for task, _ in tasks if task.startswith("orders")] == []
+
+
+@pytest.mark.parametrize("name", ["cancel", "ask", "settle"])
+def test_an_order_that_is_not_there(operator: Browser, order: Order, name: str) -> None:
+    assert operator.get(f"/admin/orders/order/{order.pk + 1}/{name}/").status_code == 404
+    assert operator.post(f"/admin/orders/order/{order.pk + 1}/{name}/").status_code == 404
+
+
+# --- Cancel -----------------------------------------------------------------------------------------------
+
+
+def test_a_queued_order_is_canceled_and_paid_back(operator: Browser, olga: User, order: Order) -> None:
+    html = shown(operator, order, "cancel")
+    assert "130.00\xa0RUB" in html
+    assert "the whole charge comes back" in html
+
+    _, said = post(operator, page(order, "cancel"), confirmed="yes")
+
+    assert said == [f"Order {order.pk} is canceled, 130.00\xa0RUB are back in the wallet."]
+    assert fresh(order).status == "canceled"
+    assert held_by(order.customer) == 1000
+    assert OrderEvent.objects.get(kind="cancel_wanted").actor == olga
+
+
+def test_what_the_provider_has_is_asked_for(operator: Browser, order: Order, commits: Any) -> None:
+    accept(order)
+    with commits as sent:
+        _, said = post(operator, page(order, "cancel"), confirmed="yes")
+
+    assert said == [
+        f"Order {order.pk}: canceling is asked for. The money comes back when the order has stopped."
+    ]
+    assert sent == [("orders.tasks.cancel_provider", (order.provider_id,))]
+    assert fresh(order).cancel_state == "wanted"
+    assert refunds(order) == []
+
+
+def test_many_are_canceled_with_a_word_about_each(operator: Browser, order: Order) -> None:
+    other = place(order.customer, order.service)
+    late = accept(place(order.customer, order.service), ago=timedelta(hours=1))
+    data = {"action": "cancel_orders", "_selected_action": [order.pk, other.pk, late.pk]}
+
+    answer, said = post(operator, "/admin/orders/order/", **data)
+    html = answer.content.decode()
+    assert (answer.status_code, said) == (200, [])
+    assert f"Order {other.pk} of alice@example.com, 130.00\xa0RUB. It was not sent" in html
+    assert f"Order {late.pk} of alice@example.com, 130.00\xa0RUB. It can no longer be canceled." in html
+    assert fresh(order).status == "queued"
+
+    _, said = post(operator, "/admin/orders/order/", **data, confirmed="yes")
+    assert said == [
+        f"Order {order.pk} is canceled, 130.00\xa0RUB are back in the wallet.",
+        f"Order {other.pk} is canceled, 130.00\xa0RUB are back in the wallet.",
+        f"Order {late.pk} cannot be canceled: it has ended, was asked for before, or is too old.",
+    ]
+    assert [fresh(one).status for one in (order, other, late)] == ["canceled", "canceled", "pending"]
+
+
+def test_too_many_at_once_are_refused(
+    operator: Browser, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert AT_ONCE == 100
+    monkeypatch.setattr("orders.operating.AT_ONCE", 1)
+    other = place(order.customer, order.service)
+    for action in ("cancel_orders", "ask_about_orders"):
+        data = {"action": action, "_selected_action": [order.pk, other.pk], "confirmed": "yes"}
+        _, said = post(operator, "/admin/orders/order/", **data)
+        assert said == ["Choose at most 1 orders at once. Nothing was done."]
+
+    assert {one.status for one in Order.objects.all()} == {"queued"}
+
+
+# --- Ask --------------------------------------------------------------------------------------------------
+
+
+def test_the_provider_is_asked_now(operator: Browser, order: Order, commits: Any) -> None:
+    accept(order)
+    Order.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    with commits as sent:
+        _, said = post(operator, page(order, "ask"), confirmed="yes")
+
+    assert said == [f"Order {order.pk}: the provider is asked about it as soon as it can be."]
+    assert sent == [("orders.tasks.poll_provider", (order.provider_id,))]
+    assert fresh(order).due_at <= timezone.now()  # type: ignore[operator]
+
+
+def test_many_are_asked_about_with_a_word_about_each(operator: Browser, order: Order) -> None:
+    other = accept(place(order.customer, order.service))
+    data = {"action": "ask_about_orders", "_selected_action": [order.pk, other.pk]}
+
+    _, said = post(operator, "/admin/orders/order/", **data)
+
+    assert said == [
+        f"Order {order.pk}: the provider gave it no id, so there is nothing to ask about.",
+        f"Order {other.pk}: the provider is asked about it as soon as it can be.",
+    ]
+
+
+# --- Settle -----------------------------------------------------------------------------------------------
+
+
+def test_the_evidence_is_shown_as_words(operator: Browser, uncertain: Order) -> None:
+    html = shown(operator, uncertain, "settle")
+
+    for words in ("read_timeout", "502", "&lt;h1&gt;Bad Gateway", "&lt;i&gt;no answer", "130.00\xa0RUB"):
+        assert words in html
+    assert "<h1>Bad Gateway" not in html
+
+
+@pytest.mark.parametrize(
+    ("decision", "provider_order_id", "words"),
+    [
+        ("placed", "77", "under the id 77"),
+        ("placed", "77", "130.00\xa0RUB stay paid. What is not delivered is given back"),
+        ("send_again", "", "it is delivered twice, and you pay the provider twice"),
+        ("refund", "", "130.00\xa0RUB go back to the wallet of alice@example.com"),
+    ],
+)
+def test_a_decision_is_confirmed_by_what_it_does_to_the_money(
+    operator: Browser, uncertain: Order, decision: str, provider_order_id: str, words: str
+) -> None:
+    data = {"decision": decision, "provider_order_id": provider_order_id, "why": WHY}
+
+    answer, said = post(operator, page(uncertain, "settle"), **data, evidence=Attempt.objects.get().pk)
+
+    html = answer.content.decode()
+    assert said == []
+    assert words in html
+    assert "the provider &lt;b&gt;says&lt;/b&gt; so" in html
+    assert fresh(uncertain).status == "uncertain"
+    assert kinds(uncertain) == ["placed"]
+    assert refunds(uncertain) == []
+
+
+def test_it_was_placed(operator: Browser, olga: User, uncertain: Order) -> None:
+    answer, said = decide(operator, uncertain, "placed", provider_order_id=" 77 ")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, page(uncertain, "change"))
+    assert said == [f"Order {uncertain.pk} is settled."]
+    settled = fresh(uncertain)
+    assert (settled.status, settled.provider_order_id) == ("pending", "77")
+    event = OrderEvent.objects.get(kind="settled")
+    assert (event.actor, event.detail) == (olga, WHY)
+    assert not Alert.objects.filter(closed_at=None).exists()
+    assert refunds(uncertain) == []
+
+
+def test_send_it_again(operator: Browser, uncertain: Order, commits: Any) -> None:
+    with commits as sent:
+        decide(operator, uncertain, "send_again")
+
+    assert fresh(uncertain).status == "queued"
+    assert ("orders.tasks.forward_provider", (uncertain.provider_id,)) in sent
+    assert refunds(uncertain) == []
+
+
+def test_refund_it(operator: Browser, olga: User, uncertain: Order) -> None:
+    decide(operator, uncertain, "refund")
+
+    assert fresh(uncertain).status == "canceled"
+    assert refunds(uncertain) == [130]
+    assert held_by(uncertain.customer) == 1000
+    assert {event.actor for event in OrderEvent.objects.filter(kind__in=["settled", "refunded"])} == {olga}
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [("placed", "the provider is asked to"), ("send_again", "it is not sent again, but canceled")],
+)
+def test_a_customer_who_wanted_it_canceled_is_heard(
+    operator: Browser, uncertain: Order, decision: str, words: str
+) -> None:
+    Order.objects.update(cancel_state="wanted")
+    more = {"provider_order_id": "77"} if decision == "placed" else {}
+    data = {"decision": decision, "why": WHY, "evidence": Attempt.objects.get().pk, **more}
+
+    answer, _ = post(operator, page(uncertain, "settle"), **data)
+    assert words in answer.content.decode()
+    decide(operator, uncertain, decision, **more)
+
+    settled = fresh(uncertain)
+    assert (settled.status, bool(settled.cancel_due_at)) == (
+        ("pending", True) if decision == "placed" else ("canceled", False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"decision": ""}, "This field is required"),
+        ({"decision": "give it all away"}, "Select a valid choice"),
+        ({"why": "  "}, "This field is required"),
+        ({"why": "w" * 501}, "at most 500"),
+        ({"decision": "placed"}, "Enter the id that the provider gave it."),
+        ({"decision": "placed", "provider_order_id": "7" * 101}, "at most 100"),
+        ({"decision": "refund", "provider_order_id": "7"}, "Leave it empty unless the order was placed."),
+        ({"decision": "placed", "provider_order_id": "taken"}, "Another order has this id already."),
+        ({"evidence": "x"}, "The form arrived damaged."),
+    ],
+)
+def test_a_form_that_says_nothing_clear_is_shown_again(
+    operator: Browser, uncertain: Order, changes: dict[str, str], words: str
+) -> None:
+    accept(place(uncertain.customer, uncertain.service), "taken")
+
+    answer, said = decide(operator, uncertain, **{"decision": "refund"} | changes)
+
+    assert (answer.status_code, said) == (200, [])
+    assert words in answer.content.decode()
+    assert fresh(uncertain).status == "uncertain"
+    assert kinds(uncertain) == ["placed"]
+    assert refunds(uncertain) == []
+
+
+def settled_first(order: Order, status: str) -> str:
+    """Return what is said to the second of two who decide."""
+    return f"Order {order.pk} was settled by boris@example.com first, and is now: {status}. Nothing was done."
+
+
+def test_the_first_of_two_decides(operator: Browser, uncertain: Order, boris: User) -> None:
+    settle_refund(uncertain.pk, actor=boris, why="first")
+
+    answer, said = decide(operator, uncertain, "placed", provider_order_id="77")
+
+    assert said == [settled_first(uncertain, "Canceled")]
+    assert answer.headers["Location"] == page(uncertain, "change")
+    settled = fresh(uncertain)
+    assert (settled.status, settled.provider_order_id) == ("canceled", None)
+    assert kinds(uncertain).count("settled") == 1
+
+
+def test_a_decision_between_the_look_and_the_rule(
+    operator: Browser, uncertain: Order, boris: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first(order_id: int, **more: Any) -> Order:
+        settle_send_again(order_id, actor=boris, why="first")
+        return settle_refund(order_id, **more)
+
+    monkeypatch.setattr("orders.deciding.settle_refund", first)
+    _, said = decide(operator, uncertain, "refund")
+
+    assert said == [settled_first(uncertain, "Queued")]
+    assert refunds(uncertain) == []
+
+
+def test_a_decision_on_old_evidence_is_refused(operator: Browser, uncertain: Order, boris: User) -> None:
+    old = Attempt.objects.get().pk
+    settle_send_again(uncertain.pk, actor=boris, why="first")
+    make_uncertain(uncertain)
+
+    _, said = decide(operator, uncertain, "refund", evidence=old)
+
+    assert said == [settled_first(uncertain, "Uncertain")]
+    assert fresh(uncertain).status == "uncertain"
+    assert refunds(uncertain) == []
+
+
+def test_an_order_that_waits_for_nobody(operator: Browser, order: Order) -> None:
+    answer = operator.get(page(order, "settle"))
+
+    assert [str(message) for message in get_messages(answer.wsgi_request)] == [
+        f"Order {order.pk} does not wait for a decision, it is now: Queued. Nothing was done."
+    ]
+
+
+def test_a_form_from_elsewhere_is_refused(olga: User, uncertain: Order) -> None:
+    browser = Browser(enforce_csrf_checks=True)
+    browser.force_login(olga)
+
+    for name in ("cancel", "ask", "settle"):
+        assert browser.post(page(uncertain, name), {"confirmed": "yes"}).status_code == 403
+    assert fresh(uncertain).cancel_state == ""
+
+
+def test_hostile_names_are_words(operator: Browser, uncertain: Order) -> None:
+    credit(uncertain.customer, 1)
+    type(uncertain.service).objects.update(name="<script>alert(1)</script>")
+    type(uncertain.provider).objects.update(name="<script>alert(2)</script>")
+    type(uncertain).objects.update(link="https://example.com/<script>alert(3)</script>")
+    User.objects.filter(pk=uncertain.customer_id).update(email="<script>alert(4)</script>@x.y")
+
+    for name in ("change", "cancel", "ask", "settle"):
+        assert "<script>alert(" not in shown(operator, uncertain, name)
+    data = {"decision": "refund", "why": WHY, "evidence": Attempt.objects.get().pk}
+    assert "<script>alert(" not in post(operator, page(uncertain, "settle"), **data)[0].content.decode()

@@ -1,0 +1,74 @@
+from typing import Any
+
+import pytest
+from django.core.checks import Error, Warning, run_checks
+
+from panel.checks import check_currency, check_lease, check_markup, check_site_url
+
+
+def ids(found: list[Any]) -> list[str]:
+    return [message.id for message in found]
+
+
+@pytest.mark.parametrize("currency", ["RUB", "USD", "XAU"])
+def test_a_currency_is_three_capitals(settings: Any, currency: str) -> None:
+    settings.SITE_CURRENCY = currency
+
+    assert check_currency(None) == []
+
+
+@pytest.mark.parametrize("currency", ["", "rub", "RU", "RUBL", "R B", "РУБ", "RUB\n"])
+def test_what_is_no_currency_is_an_error(settings: Any, currency: str) -> None:
+    settings.SITE_CURRENCY = currency
+
+    (found,) = check_currency(None)
+    assert (found.id, type(found)) == ("panel.E001", Error)
+    assert repr(currency) in found.msg
+
+
+@pytest.mark.parametrize("percent", ["0", "30", "33.333", "10000"])
+def test_a_markup_is_a_number_of_percent(settings: Any, percent: str) -> None:
+    settings.DEFAULT_MARKUP_PERCENT = percent
+
+    assert check_markup(None) == []
+
+
+@pytest.mark.parametrize("percent", ["", "-1", "-0.001", "10000.01", "NaN", "sNaN", "Infinity", "30%", "3,5"])
+def test_what_would_sell_below_cost_is_an_error(settings: Any, percent: str) -> None:
+    settings.DEFAULT_MARKUP_PERCENT = percent
+
+    (found,) = check_markup(None)
+    assert (found.id, type(found)) == ("panel.E002", Error)
+
+
+@pytest.mark.parametrize(("seconds", "right"), [(300, True), (61, True), (60, False), (-1, False)])
+def test_a_lease_outlives_its_call(settings: Any, seconds: int, right: bool) -> None:
+    settings.FORWARD_LEASE_SECONDS = seconds
+
+    found = check_lease(None)
+    assert ids(found) == ([] if right else ["panel.E003"])
+
+
+@pytest.mark.parametrize("https", [True, False])
+def test_a_deployed_site_is_https(settings: Any, https: bool) -> None:
+    settings.HTTPS = https
+
+    found = check_site_url(None)
+    assert ids(found) == ([] if https else ["panel.W001"])
+    assert all(isinstance(message, Warning) for message in found)
+
+
+def test_all_are_registered(settings: Any) -> None:
+    settings.SITE_CURRENCY, settings.DEFAULT_MARKUP_PERCENT, settings.FORWARD_LEASE_SECONDS = "?", "?", 1
+    settings.HTTPS = False
+
+    plain, deployed = (
+        {found for found in ids(run_checks(include_deployment_checks=deploy)) if found.startswith("panel.")}
+        for deploy in (False, True)
+    )
+    assert plain == {"panel.E001", "panel.E002", "panel.E003"}
+    assert deployed == plain | {"panel.W001"}
+
+
+def test_the_settings_as_they_are_pass() -> None:
+    assert run_checks() == []

@@ -1,0 +1,155 @@
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from accounts.models import User
+from tests.factories import credit
+from tests.wallet.tampering import run, triggers_of, write_transfer
+from wallet import ledger
+from wallet.auditing import POSTGRES_TRIGGERS, SIDES, TRIGGERS, audit_ledger
+from wallet.models import Entry, LedgerAccount, Transfer
+from wallet.statement import balance_of
+
+Kind = LedgerAccount.Kind
+
+TABLES = ("wallet_entry", "wallet_transfer")
+
+Unprotect = Callable[..., None]
+
+
+@pytest.fixture
+def wallet(alice: User) -> LedgerAccount:
+    """Alice's wallet after 100 came and 60 went for order 7."""
+    credit(alice, 100)
+    ledger.charge_order(alice, order_id=7, amount=Decimal(60))
+    return ledger.wallet_of(alice)
+
+
+def test_an_empty_ledger_is_right(db: None) -> None:
+    assert list(audit_ledger()) == []
+
+
+def test_what_the_rules_wrote_is_right(wallet: LedgerAccount) -> None:
+    assert balance_of(wallet.owner) == 40
+    assert list(audit_ledger()) == []
+
+
+@pytest.mark.parametrize("micros", [1, -1, -40_000_000])
+def test_a_changed_balance_is_found(wallet: LedgerAccount, tampering: Unprotect, micros: int) -> None:
+    run("UPDATE wallet_ledgeraccount SET balance = balance + %s WHERE id = %s", micros, wallet.pk)
+
+    (finding,) = audit_ledger()
+    stored = Decimal(40_000_000 + micros).scaleb(-6)
+    assert finding == f"wallet {wallet.pk}: stored balance {stored}, entries sum to 40.000000"
+
+
+def test_a_wallet_with_a_balance_and_no_entries_is_found(alice: User, tampering: Unprotect) -> None:
+    wallet = ledger.wallet_of(alice)
+    run("UPDATE wallet_ledgeraccount SET balance = 1")
+
+    (finding,) = audit_ledger()
+    assert finding == f"wallet {wallet.pk}: stored balance 0.000001, entries sum to 0.000000"
+
+
+def test_a_changed_entry_is_found_twice(wallet: LedgerAccount, tampering: Unprotect) -> None:
+    tampering("wallet_entry")
+    entry = Entry.objects.filter(account=wallet).earliest("pk")
+    run("UPDATE wallet_entry SET amount = amount + 1 WHERE id = %s", entry.pk)
+
+    transfer, stored = without_triggers()
+    assert transfer.startswith(f"transfer {entry.transfer_id} (")
+    assert transfer.endswith("2 entries that sum to 0.000001")
+    assert stored == f"wallet {wallet.pk}: stored balance 40.000000, entries sum to 40.000001"
+
+
+def test_a_deleted_entry_is_found(wallet: LedgerAccount, tampering: Unprotect) -> None:
+    tampering("wallet_entry")
+    entry = Entry.objects.filter(account__kind=Kind.SALES).get()
+    run("DELETE FROM wallet_entry WHERE id = %s", entry.pk)
+
+    unbalanced, misled = without_triggers()
+    assert unbalanced.startswith(f"transfer {entry.transfer_id} (")
+    assert unbalanced.endswith("1 entries that sum to -60.000000")
+    assert misled.startswith(f"transfer {entry.transfer_id} (")
+
+
+def test_a_transfer_without_entries_is_found(tampering: Unprotect) -> None:
+    tampering(*TABLES)
+    number = write_transfer()
+
+    unbalanced, misled = without_triggers()
+    assert unbalanced.startswith(f"transfer {number} (")
+    assert "0 entries that sum to 0" in unbalanced
+    assert misled.startswith(f"transfer {number} (")
+
+
+def test_money_that_goes_from_wallet_to_wallet_is_found(
+    wallet: LedgerAccount, boris: User, tampering: Unprotect
+) -> None:
+    credit(boris, 5)
+    number = write_transfer((wallet, "-1"), (ledger.wallet_of(boris), "1"))
+    run("UPDATE wallet_ledgeraccount SET balance = balance - 1000000 WHERE id = %s", wallet.pk)
+    run("UPDATE wallet_ledgeraccount SET balance = balance + 1000000 WHERE id <> %s", wallet.pk)
+
+    (finding,) = audit_ledger()
+    assert finding.startswith(f"transfer {number} (")
+    assert "not between one wallet and the account of its kind" in finding
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "amount"),
+    [
+        ("order_charge", Kind.SALES, "1"),  # a charge that gives
+        ("order_refund", Kind.SALES, "-1"),  # a refund that takes
+        ("order_refund", Kind.ADJUSTMENTS, "1"),
+        ("adjustment", Kind.SALES, "1"),
+        ("gift", Kind.SALES, "1"),  # a kind that no rule knows
+    ],
+)
+def test_money_that_goes_the_wrong_way_is_found(
+    wallet: LedgerAccount, tampering: Unprotect, kind: str, side: LedgerAccount.Kind, amount: str
+) -> None:
+    other = "-1" if amount == "1" else "1"
+    number = write_transfer((wallet, amount), (ledger.system_account(side), other), kind=kind)
+    change = int(amount) * 1_000_000
+    run("UPDATE wallet_ledgeraccount SET balance = balance + %s WHERE id = %s", change, wallet.pk)
+
+    (finding,) = audit_ledger()
+    assert finding.startswith(f"transfer {number} (")
+
+
+def test_each_kind_of_transfer_has_its_side() -> None:
+    assert set(SIDES) == set(Transfer.Kind)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_missing_trigger_is_found(tampering: Unprotect, table: str) -> None:
+    missing = triggers_of(table)
+    tampering(table)
+
+    assert list(audit_ledger()) == [
+        f"trigger {name} is missing: entries could be changed" for name in missing
+    ]
+
+
+@pytest.mark.parametrize("state", ["DISABLE", "ENABLE REPLICA"])
+def test_a_trigger_that_sleeps_is_found(tampering: Unprotect, state: str) -> None:
+    if connection.vendor == "sqlite":
+        assert set(triggers_of("wallet_entry")) < TRIGGERS  # SQLite's cannot sleep
+        return
+    run(f"ALTER TABLE wallet_entry {state} TRIGGER wallet_entry_no_delete")
+
+    assert list(audit_ledger()) == ["trigger wallet_entry_no_delete is missing: entries could be changed"]
+
+
+def test_all_triggers_are_there(db: None) -> None:
+    there = {name for table in TABLES for name in triggers_of(table)}
+
+    assert there == (POSTGRES_TRIGGERS if connection.vendor == "postgresql" else TRIGGERS)
+
+
+def without_triggers() -> list[str]:
+    """Return what the audit finds but for the triggers that the test itself dropped."""
+    return [finding for finding in audit_ledger() if not finding.startswith("trigger ")]
