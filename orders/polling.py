@@ -77,11 +77,12 @@ def due_to_ask(provider_id: int | None = None) -> Q:
 def answering() -> Q:
     """Return the condition of orders whose provider may be called about them.
 
-    One that refuses our key, or cannot be reached, is left alone, and so is one that asked us to wait.
+    One that refuses our key, or cannot be reached, is left alone, and so is one that asked us to wait. One
+    that is not active is asked: it gets no new orders, but those it has are to end, with their money.
     """
     not_halted = Q(provider__halted_at=None) | Q(provider__halt_rule__in=STILL_ANSWERS)
     not_paced = Q(provider__paced_until=None) | Q(provider__paced_until__lte=timezone.now())
-    return Q(provider__is_active=True) & not_halted & not_paced
+    return not_halted & not_paced
 
 
 @transaction.atomic

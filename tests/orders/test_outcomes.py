@@ -161,7 +161,7 @@ def test_spam_protection(customer: User, service: Service, clock: Any) -> None:
     settings = Settings(services=5, spam_seconds=7)
     with SandboxServer(settings, clock=clock) as strict, time_machine.travel(NOW, tick=False) as time:
         strict.services.change(1, rate=Decimal(100), min=100, max=50_000)
-        Provider.objects.update(url=strict.url, key=strict.key)
+        Provider.objects.update(url=strict.url, key=strict.key, calls_at_once=1)
         first, second = place(customer, service), place(customer, service)
         forward(service.provider)
         assert (fresh(first).status, fresh(second).status) == ("pending", "queued")
