@@ -280,6 +280,13 @@ def test_a_quote_is_what_an_order_costs(customer: User, service: Service) -> Non
     assert place(customer, service, quantity=1500).charge == offer.charge
 
 
+def test_placing_never_reads_the_providers_key(customer: User, service: Service, settings: Any) -> None:
+    settings.SECRET_KEY = "another one: the key cannot be decrypted"
+
+    assert quote(service.pk, quantity=1500).charge == 195
+    assert place(customer, service, quantity=1500).charge == 195
+
+
 def test_a_quote_writes_nothing(customer: User, service: Service) -> None:
     quote(service.pk, quantity=1500)
     nothing_happened(customer)
