@@ -32,9 +32,14 @@ def main() -> int:
     parser.add_argument("--sandbox-port", type=int, help="default: the site's port and 1000")
     options = parser.parse_args()
     port, sandbox_port = options.port, options.sandbox_port or options.port + 1000
-    for wanted in (port, sandbox_port):
+    for wanted, purpose in ((port, "the site"), (sandbox_port, "the sandbox provider")):
+        if not 0 < wanted < 2**16:
+            print(f"There is no port {wanted}, wanted for {purpose}. Try make run PORT=8000", file=sys.stderr)
+            return 1
         if _is_taken(wanted):
-            print(f"Port {wanted} is taken. Choose another one: make run PORT={port + 1}", file=sys.stderr)
+            print(
+                f"Port {wanted} is taken, wanted for {purpose}. Try make run PORT={port + 1}", file=sys.stderr
+            )
             return 1
     os.umask(0o077)  # what the site writes is for its owner: the database, the demo's passwords
     prepare_environment(site_url=f"http://{HOST}:{port}")
@@ -75,8 +80,8 @@ def _processes(port: int, sandbox_port: int) -> dict[str, str]:
         "provider": f"{python} manage.py sandbox_provider --port {sandbox_port} --key {SANDBOX_KEY} "
         f"--services 300 --life 60 --partial 0.15 --canceled 0.1 --journal '{journal}'",
         "web": f"{python} -m gunicorn panel.wsgi --bind {HOST}:{port} --threads 8 --log-level warning",
-        "worker": f"{python} -m celery -q -A panel worker --pool threads --concurrency 8 --loglevel WARNING",
-        "beat": f"{python} -m celery -q -A panel beat --loglevel WARNING",
+        "worker": f"{python} -m celery -q -A panel worker --pool threads --concurrency 8",
+        "beat": f"{python} -m celery -q -A panel beat",
     }
 
 

@@ -1,9 +1,15 @@
 """The site's addresses."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 
 from panel import views
+
+# Staff log in by the site's own form, which limits attempts. Admin's has no limit, not even for staff who
+# are logged in and try another's password: nothing may be posted to it.
+admin.site.login = secure_admin_login(require_safe(admin.site.login))  # type: ignore[method-assign]
 
 urlpatterns = [
     path("", views.home, name="home"),

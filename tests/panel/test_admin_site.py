@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from decimal import Decimal
+from urllib.parse import unquote
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -10,6 +11,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import Model
 from django.test import Client as Browser
@@ -188,3 +190,51 @@ def test_records_are_not_written_by_hand(operator: Browser, label: str) -> None:
     operator.post(address(model, "changelist"), data)
 
     assert list(model._default_manager.order_by("pk").values()) == before
+
+
+def test_staff_log_in_by_the_sites_form_and_come_back_to_the_page_they_asked_for(
+    client: Browser, olga: User
+) -> None:
+    page = address(Order, "changelist")
+
+    asked = client.get(page, follow=True)
+    assert unquote(asked.redirect_chain[-1][0]) == f"/login/?next={page}"
+    form = {"login": olga.email, "password": "a long password", "next": page}
+    assert asked.context["redirect_field_value"] == page
+    assert client.post("/login/", form, follow=True).redirect_chain == [(page, 302)]
+
+
+@pytest.mark.parametrize("who", ["alice", "sasha", None])
+def test_nobody_tries_passwords_at_admins_own_form(
+    request: pytest.FixtureRequest, client: Browser, olga: User, who: str | None
+) -> None:
+    if who:
+        client.force_login(request.getfixturevalue(who))
+    before = client.session.get("_auth_user_id")
+
+    answer = client.post("/admin/login/", {"username": olga.email, "password": "a long password"})
+
+    assert answer.status_code == {"alice": 403, "sasha": 405, None: 302}[who]
+    assert client.session.get("_auth_user_id") == before
+
+
+def test_the_form_that_staff_use_limits_attempts(client: Browser, olga: User) -> None:
+    cache.clear()
+    form = {"login": olga.email, "password": "not hers", "next": "/admin/"}
+    for _ in range(10):
+        client.post("/login/", form)
+
+    client.post("/login/", form | {"password": "a long password"})
+
+    assert "_auth_user_id" not in client.session
+    cache.clear()
+
+
+def test_a_customer_is_refused_admin_without_going_in_circles(client: Browser, alice: User) -> None:
+    form = {"login": alice.email, "password": "a long password", "next": "/admin/"}
+
+    answer = client.post("/login/", form, follow=True)
+
+    assert answer.status_code == 403
+    assert [where.partition("?")[0] for where, _ in answer.redirect_chain] == ["/admin/", "/admin/login/"]
+    assert client.session["_auth_user_id"] == str(alice.pk)

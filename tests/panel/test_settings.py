@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.panel.processes import SECRET_KEY, environment, run, run_in_site
+from tests.upstream.scripted import unused_url
 
 SAY = """
 import json
@@ -75,18 +76,19 @@ def test_without_servers_everything_lies_under_var_dir(tmp_path: Path, given: di
     var_dir = tmp_path / "var+a #b%20c"
     env = environment(var_dir, SECRET_KEY=SECRET_KEY, **given)
 
-    chosen = read(
-        env, "DATABASES", "CACHES", "CELERY_BROKER_URL", "CELERY_BROKER_TRANSPORT_OPTIONS", "STORAGES"
-    )
+    broker = ("CELERY_BROKER_URL", "CELERY_BROKER_TRANSPORT", "CELERY_BROKER_TRANSPORT_OPTIONS")
+    chosen = read(env, "DATABASES", "CACHES", *broker, "STORAGES")
 
     database = chosen["DATABASES"]["default"]
     assert database["ENGINE"] == "django.db.backends.sqlite3"
     assert database["NAME"] == str(var_dir / "panel.sqlite3")
     assert chosen["CACHES"]["default"]["BACKEND"] == "django.core.cache.backends.locmem.LocMemCache"
     assert chosen["CELERY_BROKER_URL"].startswith("filesystem:")
-    folder = chosen["CELERY_BROKER_TRANSPORT_OPTIONS"]["data_folder_in"]
-    assert Path(folder).is_relative_to(var_dir)
-    assert Path(folder).is_dir()
+    assert chosen["CELERY_BROKER_TRANSPORT"] == "panel.broker:Transport"
+    options = chosen["CELERY_BROKER_TRANSPORT_OPTIONS"]
+    for name in ("data_folder_in", "data_folder_out", "data_folder_aside", "control_folder"):
+        assert Path(options[name]).is_relative_to(var_dir)
+        assert Path(options[name]).is_dir()
     assert Path(chosen["STORAGES"]["default"]["OPTIONS"]["location"]).is_relative_to(var_dir)
 
 
@@ -113,6 +115,20 @@ def test_servers_are_used_where_they_are_named(tmp_path: Path) -> None:
     assert chosen["CACHES"]["default"]["LOCATION"] == chosen["CELERY_BROKER_URL"] == env["REDIS_URL"]
     assert chosen["CELERY_BROKER_TRANSPORT_OPTIONS"]["max_retries"] == 0
     assert not (tmp_path / "broker").exists()
+
+
+def test_a_redis_that_is_down_takes_no_page_down(tmp_path: Path) -> None:
+    address = unused_url().removeprefix("http://").partition("/")[0]
+    env = environment(tmp_path, SECRET_KEY=SECRET_KEY, REDIS_URL=f"redis://{address}/0")
+
+    said = run_in_site(
+        "from django.core.cache import cache\n"
+        "print(cache.get('a'), cache.set('a', 1), cache.add('b', 1), cache.get('a', 2), cache.delete('a'))",
+        env=env,
+    )
+
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.split()[0] == "None"
 
 
 def test_sqlite_waits_and_keeps_its_promises(tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
 import re
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Message
+from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 from django.conf import settings
+from django.utils.translation.template import templatize
 
 PLACES = re.compile(r"%\(\w+\)s|%[ds]")
 
@@ -12,6 +16,38 @@ def russian() -> list[Message]:
     file = Path(settings.BASE_DIR) / "locale/ru/LC_MESSAGES/django.po"
     with file.open("rb") as opened:
         return [message for message in read_po(opened, locale="ru") if message.id]
+
+
+KEYWORDS = dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"))
+PLURALS = dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2))
+CONTEXTS = dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2))
+
+
+def sources() -> Iterator[tuple[Path, bytes]]:
+    """Yield each file that has texts, templates as Python that asks for the same texts."""
+    base = Path(settings.BASE_DIR)
+    for room in ("accounts", "catalog", "money", "operations", "orders", "panel", "wallet"):
+        for file in (base / room).rglob("*.py"):
+            yield file, file.read_bytes()
+    for file in (base / "templates").rglob("*.*"):
+        yield file, templatize(file.read_text(), origin=str(file)).encode()
+
+
+def test_every_text_of_code_and_templates_is_there() -> None:
+    known = {message.id if isinstance(message.id, str) else message.id[0] for message in russian()}
+    missing = []
+    for file, source in sources():
+        found = extract("python", BytesIO(source), keywords=KEYWORDS | PLURALS | CONTEXTS)
+        for line, text, *_ in found:
+            first = text if isinstance(text, str) else text[0]
+            if first.replace("%%", "%") not in known and first not in known:
+                missing.append(f"{file.name}:{line}: {first}")
+    assert missing == []
+
+
+def test_no_text_is_asked_for_by_a_name_that_makemessages_does_not_know() -> None:
+    other = re.compile(rb"gettext(_lazy)? as (?!_\b)\w+")
+    assert [file.name for file, source in sources() if other.search(source)] == []
 
 
 def both_sides(message: Message) -> tuple[list[str], list[str]]:
