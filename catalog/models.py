@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.encryption import EncryptedTextField
 from catalog.searching import search_text
 from money.fields import MoneyField
+from upstream.transport import check_address
 
 currency_code = RegexValidator(r"^[A-Z]{3}$", _("Three capital letters, for example RUB."))
 
@@ -30,6 +31,12 @@ def http_address(value: str) -> None:
         raise ValidationError(_("The address begins with https:// or http://."))
     if parts.username is not None or parts.password is not None:
         raise ValidationError(_("The address carries no name and no password."))
+    try:
+        check_address(value)
+    except ValueError as error:
+        raise ValidationError(
+            _("No call can be made to this address: check its host and its port.")
+        ) from error
 
 
 class Provider(models.Model):
@@ -251,7 +258,10 @@ class PriceRule(models.Model):
                 ),
             ),
             models.UniqueConstraint(
-                fields=["scope"], condition=Q(scope="everything"), name="catalog_pricerule_one_for_everything"
+                fields=["scope"],
+                condition=Q(scope="everything"),
+                name="catalog_pricerule_one_for_everything",
+                violation_error_message=_("There is a rule for everything already: change that one."),
             ),
             models.CheckConstraint(
                 condition=Q(markup_percent__gte=Decimal(0)), name="catalog_pricerule_never_below_cost"
@@ -285,6 +295,12 @@ class ExchangeRate(models.Model):
 
     def __str__(self) -> str:
         return f"1 {self.currency} = {self.rate.normalize():f} {settings.SITE_CURRENCY}"
+
+    def clean(self) -> None:
+        """Refuse a rate for the site's own currency: one of it is one of it."""
+        super().clean()
+        if self.currency == settings.SITE_CURRENCY:
+            raise ValidationError({"currency": _("This is the site's own currency; it needs no rate.")})
 
 
 class SyncRun(models.Model):

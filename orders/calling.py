@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from django.db import DatabaseError, connection
 
 from catalog.connecting import client_for
+from catalog.halting import heed
 from catalog.models import Provider
 from catalog.pacing import NoSlot, Pace, pace_of
 from upstream.client import Client
@@ -44,8 +45,12 @@ class Work(Generic[Job, Answer]):
 
 def work_through(provider: Provider, work: Work[Job, Answer], *, seconds: float) -> int:
     """Do due jobs until nothing is due or `seconds` are up, and return how many were done."""
-    # The client first: an address or a key that makes none costs no job.
-    client = client_for(provider)
+    # The client first: settings that make none cost no job, and halt the provider for staff to see why.
+    try:
+        client = client_for(provider)
+    except ProviderError as fault:
+        heed(provider, fault)
+        return 0
     run = _Run(provider=provider, client=client, work=work, ends_at=time.monotonic() + seconds)
     with ThreadPoolExecutor(max_workers=provider.calls_at_once, thread_name_prefix="provider-call") as pool:
         while (began := run.start_next(pool)) or run.under_way:

@@ -21,6 +21,7 @@ from upstream.errors import (
 )
 from upstream.parsing import Action
 from upstream.replies import Reply, bounded_wait
+from upstream.unlinking import without_link, without_urls
 
 MATCHED_LIMIT = 2000
 
@@ -157,8 +158,8 @@ _WAIT = re.compile(r"\bwait (?:for )?([0-9]+) ?(min)?", re.ASCII)
 
 
 def matching(text: str) -> str:
-    """Return a text as the patterns see it: lower case, blanks and underscores collapsed."""
-    return " ".join(text[:MATCHED_LIMIT].lower().replace("_", " ").split())
+    """Return a text as the patterns see it: lower case, without URLs, blanks and underscores collapsed."""
+    return " ".join(without_urls(text.lower())[:MATCHED_LIMIT].replace("_", " ").split())
 
 
 def row_of(text: str, rows: tuple[Row, ...] = ADD_ROWS) -> Row | None:
@@ -175,18 +176,20 @@ def asked_wait_seconds(text: str) -> int | None:
     return bounded_wait(int(found[1]) * (60 if found[2] else 1) + 1)
 
 
-def class_of_add_error(text: str | None, *, reply: Reply) -> ProviderError:
+def class_of_add_error(text: str | None, *, reply: Reply, link: str = "") -> ProviderError:
     """Return the fault that an answer to `add` without a clear success is; `text` is its JSON error, if any.
 
-    A text that matches a row wins over the HTTP status. `rule` is "misconfigured" for a status that speaks of
+    A text that matches a row wins over the HTTP status. `link` is the one that was sent: a text that repeats
+    it holds a customer's words, which decide nothing. `rule` is "misconfigured" for a status that speaks of
     our settings: whether anything was placed then, `balance` must tell.
     """
-    row = _worded_row(text, reply)
+    own_words = text and without_link(text.lower(), link)
+    row = _worded_row(own_words, reply)
     # "Too many attempts, try again" under 429 was turned away at the door, whatever the words.
     turned_away = reply.status == HTTPStatus.TOO_MANY_REQUESTS and row is not None and row.kind is Uncertain
     if row is not None and text and not turned_away:
-        return _by_row(row, text, reply)
-    return _by_status(text, reply)
+        return _by_row(row, text, reply, own_words)
+    return _by_status(text, reply, own_words)
 
 
 def _worded_row(text: str | None, reply: Reply) -> Row | None:
@@ -204,7 +207,7 @@ def _worded_row(text: str | None, reply: Reply) -> Row | None:
     return row_of(text)
 
 
-def _by_row(row: Row, text: str, reply: Reply) -> ProviderError:
+def _by_row(row: Row, text: str, reply: Reply, own_words: str | None = None) -> ProviderError:
     said, raw, status = reply.hide(text), reply.raw, reply.status
     if row.kind is Later:
         return Later(
@@ -212,7 +215,7 @@ def _by_row(row: Row, text: str, reply: Reply) -> ProviderError:
             rule=row.rule,
             raw=raw,
             http_status=status,
-            wait_seconds=_wait_of(row, text, reply),
+            wait_seconds=_wait_of(row, own_words or text, reply),
             paces_provider=row.paces_provider,
             hints_at_earlier=row.hints_at_earlier,
         )
@@ -229,9 +232,9 @@ def _wait_of(row: Row, text: str, reply: Reply) -> int | None:
     return asked_wait_seconds(text) or reply.asked_wait_seconds() or row.wait_seconds
 
 
-def _by_status(text: str | None, reply: Reply) -> ProviderError:
+def _by_status(text: str | None, reply: Reply, own_words: str | None) -> ProviderError:
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return _rate_limited(text, reply)
+        return _rate_limited(text, reply, own_words)
     rule = _rule_of_status(reply)
     if rule == "misconfigured":
         return _fault(Halt, rule, text, reply)
@@ -297,13 +300,13 @@ def _is_redirect(reply: Reply) -> bool:
     return HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST
 
 
-def _rate_limited(text: str | None, reply: Reply) -> Later:
+def _rate_limited(text: str | None, reply: Reply, own_words: str | None = None) -> Later:
     return Later(
         _said(text, reply),
         rule="rate_limit",
         raw=reply.raw,
         http_status=reply.status,
-        wait_seconds=asked_wait_seconds(text or "") or reply.asked_wait_seconds(),
+        wait_seconds=asked_wait_seconds(own_words or text or "") or reply.asked_wait_seconds(),
         paces_provider=True,
     )
 

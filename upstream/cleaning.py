@@ -22,16 +22,27 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub("", _BLANKS.sub(" ", text)).strip()
 
 
+def spellings(text: str) -> set[str]:
+    """Return how a server may write back a text that it was sent: as it is, URL-quoted, in HTML, in JSON."""
+    quoted = {quote(text, safe="", errors="replace"), quote(text, errors="replace")}
+    in_json = json.dumps(text)[1:-1]
+    return {
+        text,
+        *quoted,
+        quote_plus(text, errors="replace"),
+        html.escape(text),
+        in_json,
+        in_json.replace("/", "\\/"),
+    }
+
+
 class Secret:
     """A key that goes out with each call and must not come back in any text."""
 
     def __init__(self, key: str) -> None:
         self._key = key
-        spelled = {key, quote(key, safe=""), quote(key), quote_plus(key), html.escape(key)}
-        in_json = json.dumps(key)[1:-1]
-        spelled |= {in_json, in_json.replace("/", "\\/")}
         # The longest first, so that no spelling leaves the tail of another one.
-        forms = sorted((printable(form) for form in spelled), key=len, reverse=True)
+        forms = sorted((printable(form) for form in spellings(key)), key=len, reverse=True)
         self._pattern = re.compile(
             "|".join(re.escape(form) for form in forms if form) or r"(?!)", re.IGNORECASE
         )

@@ -16,12 +16,34 @@ from upstream.classing import (
 )
 from upstream.cleaning import Secret
 from upstream.errors import Later, ProviderError, Refused, Uncertain
-from upstream.parsing import Action, Unreadable, decode_body, error_text, order_id_text, unwrap
+from upstream.parsing import (
+    Action,
+    Unreadable,
+    body_text,
+    decode_body,
+    error_text,
+    order_id_text,
+    shown,
+    unwrap,
+)
 from upstream.reading import read_balance, read_catalogue, read_order_status
 from upstream.replies import Reply
-from upstream.transport import NoAnswer, NothingSent, Transport
+from upstream.transport import NoAnswer, NothingSent, Transport, check_address
 
 MAX_ORDERS_PER_CALL = 100
+
+MAX_CATALOGUE_BYTES = 20 * 1024 * 1024
+"""An answer to `services`: tens of thousands of rows are a few megabytes."""
+
+MAX_ANSWER_BYTES = 256 * 1024
+"""Any other answer, which is a few hundred bytes, or a gateway's page.
+
+JSON made to be costly takes sixty times its size in memory: a catalogue's bound here would let each of many
+calls at once take a gigabyte.
+"""
+
+MAX_STATUSES_BYTES = 1024 * 1024
+"""An answer about up to `MAX_ORDERS_PER_CALL` orders: ten kilobytes for each, which has some two hundred."""
 
 _CANCEL_RESULTS = ("order", "cancel", "status", "success", "message", "msg")
 
@@ -29,8 +51,11 @@ _CANCEL_RESULTS = ("order", "cancel", "status", "success", "message", "msg")
 class Client:
     """Calls one account of a provider; one instance may be used by many threads at once.
 
-    `read_timeout_seconds` is for a whole answer, `max_bytes` for its decompressed body. `method` "GET" puts
-    the key into the query: only for a provider that takes nothing else. Raises ValueError for a bad address.
+    `read_timeout_seconds` is for a whole answer. `max_bytes` is for the decompressed answer to `services`;
+    all others have smaller bounds of their own (256 KiB, many statuses 1 MiB), and a smaller `max_bytes`
+    holds for them too. `method` "GET" puts the key into the query: only for a provider that takes nothing
+    else. Raises ValueError for an address that no call can be made to; its text holds neither address nor
+    key.
     """
 
     def __init__(
@@ -41,11 +66,10 @@ class Client:
         method: str = "POST",
         connect_timeout_seconds: float = 5.0,
         read_timeout_seconds: float = 30.0,
-        max_bytes: int = 20 * 1024 * 1024,
+        max_bytes: int = MAX_CATALOGUE_BYTES,
         pool_size: int = 8,
     ) -> None:
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise ValueError("the address of a provider begins with http:// or https://")
+        check_address(url)
         if method not in ("POST", "GET"):
             raise ValueError("a provider is called by POST or GET")
         self._secret = Secret(key)
@@ -56,9 +80,9 @@ class Client:
             secret=self._secret,
             connect_timeout_seconds=connect_timeout_seconds,
             read_timeout_seconds=read_timeout_seconds,
-            max_bytes=max_bytes,
             pool_size=pool_size,
         )
+        self._max_bytes = max_bytes
 
     def __repr__(self) -> str:
         return f"Client({self._host!r})"
@@ -77,7 +101,7 @@ class Client:
         try:
             return read_catalogue(answer)
         except Unreadable as why:
-            raise _unreadable(why, "no_catalogue", reply) from None
+            raise _unreadable(_unread(reply) or why, "no_catalogue", reply) from None
 
     def status(self, order_id: str) -> OrderStatus:
         """Return how an order fares.
@@ -148,7 +172,7 @@ class Client:
         text = error_text(answer, "add")
         order_id = order_id_text(answer.get("order")) if isinstance(answer, dict) else None
         if order_id is None:
-            raise self._told_by_balance(class_of_add_error(text, reply=reply))
+            raise self._told_by_balance(class_of_add_error(text, reply=reply, link=link))
         if text is not None or not reply.is_success:
             said = reply.hide(text or f"HTTP {reply.status}")
             raise Uncertain(
@@ -202,7 +226,10 @@ class Client:
     def _exchange(self, action: Action, lost: type[Uncertain | Later], **fields: str) -> Reply:
         fault: ProviderError
         try:
-            return self._transport.exchange({"key": self._secret.reveal(), "action": action, **fields})
+            return self._transport.exchange(
+                {"key": self._secret.reveal(), "action": action, **fields},
+                max_bytes=self._bound(action, fields),
+            )
         except NothingSent as why:
             fault = Later(self._secret.hide(str(why)), rule="nothing_sent")
         except NoAnswer as why:
@@ -210,12 +237,28 @@ class Client:
         # Outside of the handlers: the fault carries no trace of the call, which holds the key.
         raise fault
 
+    def _bound(self, action: Action, fields: dict[str, str]) -> int:
+        """Return how many bytes the answer to a call may have."""
+        if action == "services":
+            return self._max_bytes
+        return min(self._max_bytes, MAX_STATUSES_BYTES if "orders" in fields else MAX_ANSWER_BYTES)
+
 
 def _decoded(reply: Reply) -> object:
     try:
         return decode_body(reply.body)
     except Unreadable:
         return None
+
+
+def _unread(reply: Reply) -> str:
+    """Return what came instead of JSON, its beginning and its end: HTML and a cut-off list look different."""
+    try:
+        decode_body(reply.body)
+    except Unreadable as why:
+        text = reply.hide(body_text(reply.body))
+        return f"{why} in {len(reply.body)} bytes, from {shown(text)} to {shown(text[-40:])}"
+    return ""
 
 
 def _says_something(answer: object) -> bool:

@@ -7,6 +7,7 @@ import time
 from http.client import HTTPResponse as PlainResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -37,11 +38,24 @@ class NoAnswer(Exception):
     """Raised when the call may have been written, and no whole answer came back in time and size."""
 
 
+def check_address(url: str) -> None:
+    """Raise ValueError for an address that no call can be made to; its text does not quote the address."""
+    try:
+        scheme = urlsplit(url).scheme
+        if scheme in ("http", "https"):
+            called = requests.Request("POST", url).prepare().url or ""
+            (urlsplit(called).hostname or "").encode("idna")  # as urllib3 does right before it connects
+            return
+    except ValueError:
+        # Not chained: these texts quote the address, and an address may hold the key.
+        raise ValueError("no call can be made to this address: its host or its port is none") from None
+    raise ValueError("the address of a provider begins with http:// or https://")
+
+
 class Transport:
     """Makes calls to one address; may be used by many threads at once.
 
-    `read_timeout_seconds` is for the whole answer, from the request's last byte to the body's; `max_bytes`
-    counts the decompressed body.
+    `read_timeout_seconds` is for the whole answer, from the request's last byte to the body's.
     """
 
     def __init__(
@@ -52,15 +66,13 @@ class Transport:
         secret: Secret,
         connect_timeout_seconds: float,
         read_timeout_seconds: float,
-        max_bytes: int,
         pool_size: int,
     ) -> None:
-        requests.Request(method, url).prepare()  # raises ValueError for an address that cannot be called
+        check_address(url)
         self._url = url
         self._method = method
         self._secret = secret
         self._timeouts = (connect_timeout_seconds, read_timeout_seconds)
-        self._max_bytes = max_bytes
         self._session = _session(pool_size)
         if method == "GET":
             _keep_keys_out_of_logs()
@@ -69,10 +81,11 @@ class Transport:
         """Close the idle connections."""
         self._session.close()
 
-    def exchange(self, fields: dict[str, str]) -> Reply:
+    def exchange(self, fields: dict[str, str], *, max_bytes: int) -> Reply:
         """Send the fields, as a UTF-8 form or a query, and return the answer, whatever its status.
 
-        Raises `NothingSent` or `NoAnswer`; their texts hold neither the key nor the query.
+        `max_bytes` counts the decompressed body. Raises `NothingSent` or `NoAnswer`; their texts hold
+        neither the key nor the query.
         """
         in_query = self._method == "GET"
         fault: NothingSent | NoAnswer
@@ -86,7 +99,7 @@ class Transport:
                 params=fields if in_query else None,
                 data=None if in_query else fields,
             ) as response:
-                return self._read(response)
+                return self._read(response, max_bytes)
         except (NothingSent, NoAnswer) as known:
             fault = known
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
@@ -95,12 +108,12 @@ class Transport:
         # Raised out here so that the query, which requests' own exceptions quote, is not even in its context.
         raise fault
 
-    def _read(self, response: requests.Response) -> Reply:
+    def _read(self, response: requests.Response, max_bytes: int) -> Reply:
         body = bytearray()
         for chunk in response.iter_content(CHUNK_BYTES):
             body += chunk
-            if len(body) > self._max_bytes:
-                raise NoAnswer(f"an answer of more than {self._max_bytes} bytes")
+            if len(body) > max_bytes:
+                raise NoAnswer(f"an answer of more than {max_bytes} bytes")
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Reply(status=response.status_code, headers=headers, body=bytes(body), secret=self._secret)
 
@@ -188,10 +201,21 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
+class _Session(requests.Session):
+    """Sees no redirect in any answer.
+
+    Without leave to follow one, requests still prepares the next call, and for that reads the answer's body
+    to its end, however long it is: past our bound, before we see a byte.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 def _session(pool_size: int) -> requests.Session:
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool_size, max_retries=0)
     adapter.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False  # no proxy and no .netrc of the machine
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.mount("http://", adapter)

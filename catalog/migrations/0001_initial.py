@@ -473,6 +473,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(("scope", "everything")),
                 fields=("scope",),
                 name="catalog_pricerule_one_for_everything",
+                violation_error_message="There is a rule for everything already: change that one.",
             ),
         ),
         migrations.AddConstraint(

@@ -100,6 +100,28 @@ def test_the_key_goes_in_and_never_comes_out(operator: Browser) -> None:
     assert "n3w-k3y" not in get(operator, f"provider/{provider.pk}/history/")
 
 
+def test_another_address_needs_the_key_too(operator: Browser) -> None:
+    provider = make_provider(key="5up3r-s3cr3t")
+    moved = settings_of(provider, url="https://elsewhere.example.com/api/v2")
+
+    answer = operator.post(f"/admin/catalog/provider/{provider.pk}/change/", moved)
+    assert answer.status_code == 200
+    assert Provider.objects.get().url == provider.url
+
+    save(operator, f"provider/{provider.pk}/change/", **moved | {"new_key": "its-own"})
+    kept = Provider.objects.get()
+    assert (kept.url, kept.key) == (moved["url"], "its-own")
+
+
+@pytest.mark.parametrize("model", ["service", "syncrun"])
+@pytest.mark.parametrize("query", ["_facets=True", f"provider={10**19}", "provider=x"])
+def test_the_providers_filter_takes_anything(
+    operator: Browser, provider: Provider, model: str, query: str
+) -> None:
+    sync_catalog(provider)
+    get(operator, f"{model}/?{query}")
+
+
 def test_a_lost_secret_key_leaves_the_pages_usable(
     operator: Browser, provider: Provider, settings: Any
 ) -> None:

@@ -30,6 +30,14 @@ def test_adds_a_provider(db: None) -> None:
     assert "s3cret" not in said
 
 
+def test_a_key_can_come_by_standard_input(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("s3cret\n"))
+
+    run("add_provider", "smmub", URL, "-")
+
+    assert Provider.objects.get().key == "s3cret"
+
+
 def test_changes_only_what_is_given(db: None) -> None:
     run(
         "add_provider", "smmub", URL, "old", "--currency", "USD", "--calls-per-second", "5", "--method", "get"
@@ -72,6 +80,9 @@ def test_enters_a_key_anew_that_cannot_be_decrypted(db: None, settings: Any) -> 
         (["x", "ftp://example.com", "k"], "url"),
         (["x", "https://user:pass@example.com", "k"], "url"),
         (["x", "nonsense", "k"], "url"),
+        (["x", "http://127.0.0.1:99999/", "k"], "url: No call can be made to this address"),
+        (["x", "http://a b/", "k"], "url: No call can be made to this address"),
+        (["x", "http://.example/", "k"], "url: No call can be made to this address"),
         (["x", URL, " "], "key"),
         (["x", URL, "k", "--currency", "rubles"], "currency"),
         (["x", URL, "k", "--calls-at-once", "0"], "calls_at_once"),

@@ -1,3 +1,4 @@
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,7 +9,7 @@ from catalog.pacing import pace_of
 from tests.catalog.conftest import Site
 from tests.factories import make_provider
 from upstream.client import Client
-from upstream.errors import Later
+from upstream.errors import Halt, Later
 
 
 def test_one_client_per_account_and_pace(db: None) -> None:
@@ -19,6 +20,26 @@ def test_one_client_per_account_and_pace(db: None) -> None:
     before = client_for(one)
     one.calls_at_once = 3
     assert client_for(one) is not before
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"url": "http://127.0.0.1:99999/?key=k-e-y"},
+        {"url": "http://k-e-y b/"},
+        {"url": "ftp://x/"},
+        {"method": "PUT"},
+    ],
+)
+def test_settings_that_make_no_client_are_a_halt(db: None, changed: dict[str, str]) -> None:
+    provider = make_provider(**changed)
+
+    for asked in (client_for, lambda provider: ask(provider, Client.balance)):
+        with pytest.raises(Halt) as fault:
+            asked(provider)
+        assert fault.value.rule == "misconfigured"
+        assert fault.value.text
+        assert "k-e-y" not in "".join(traceback.format_exception(fault.value))
 
 
 def test_threads_that_come_first_share_it(db: None) -> None:

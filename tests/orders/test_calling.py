@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from catalog.models import Provider
 from catalog.pacing import pace_of
+from catalog.probing import probe_due
+from operations.models import Alert
 from orders import calling
 from orders.calling import Work, work_through
+from orders.forwarding import forward_due
+from orders.models import Attempt, Order
 from upstream.answers import Balance
 from upstream.client import Client
 from upstream.errors import Later, ProviderError
@@ -204,12 +209,38 @@ def test_a_provider_without_a_free_slot_is_left(provider: Provider, monkeypatch:
     assert jobs.taken == []  # nothing was claimed while it waited
 
 
-def test_an_address_that_makes_no_client_costs_no_job(provider: Provider) -> None:
-    provider.url = "ftp://example.com/api"
+@pytest.mark.parametrize("url", ["ftp://example.com/api", "http://127.0.0.1:99999/", "http://a b/"])
+def test_an_address_that_makes_no_client_costs_no_job_and_halts(
+    provider: Provider, sandbox: SandboxServer, url: str
+) -> None:
+    Provider.objects.update(url=url)
+    provider.refresh_from_db()
     jobs = bench(3)
-    with pytest.raises(ValueError, match="http"):
-        work_through(provider, jobs.work, seconds=20)
-    assert jobs.taken == []
+
+    assert work_through(provider, jobs.work, seconds=20) == 0
+
+    assert (jobs.taken, len(jobs.jobs), jobs.recorded) == ([], 3, {})
+    assert not sandbox.calls
+    halted = Provider.objects.get()
+    assert halted.halted_at is not None
+    assert (halted.halt_rule, "address" in halted.halt_text) == ("misconfigured", True)
+    assert sandbox.key not in halted.halt_text
+    assert Alert.objects.get().kind == Alert.Kind.PROVIDER_HALTED
+
+
+def test_an_order_waits_for_an_address_that_can_be_called(order: Order, sandbox: SandboxServer) -> None:
+    Provider.objects.update(url="http://127.0.0.1:99999/")
+
+    assert forward_due(order.provider_id, seconds=20) == 0
+
+    order.refresh_from_db()
+    assert (order.status, order.refunded) == (Order.Status.QUEUED, 0)
+    assert not Attempt.objects.exists()
+    Provider.objects.update(url=sandbox.url, probe_at=timezone.now())
+    assert probe_due() == 1
+    assert forward_due(order.provider_id, seconds=20) == 1
+    order.refresh_from_db()
+    assert order.status == Order.Status.PENDING
 
 
 def test_a_slot_is_held_until_the_answer_is_there(provider: Provider, sandbox: SandboxServer) -> None:

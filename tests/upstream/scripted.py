@@ -136,16 +136,22 @@ def drip(data: bytes, *, at_once: int, every_seconds: float = 0.1) -> Behaviour:
     return dripping
 
 
-def endless(connection: socket.socket) -> None:
+def endless(*, status: int = 200, headers: dict[str, str] | None = None) -> Behaviour:
     """Write a hundred megabytes of JSON blanks, made as they go."""
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n")
-    for _ in range(1600):
-        connection.sendall(b" " * 65536)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+
+    def writing(connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 {status} Whatever\r\n{lines}Content-Length: 104857600\r\n\r\n".encode())
+        for _ in range(1600):
+            connection.sendall(b" " * 65536)
+
+    return writing
 
 
-def gzip_bomb(megabytes: int) -> Behaviour:
+def gzip_bomb(megabytes: int, *, status: int = 200, headers: dict[str, str] | None = None) -> Behaviour:
     """Answer with that many megabytes of blanks in a few kilobytes of gzip."""
-    return answer(gzip.compress(b" " * (megabytes << 20)), headers={"Content-Encoding": "gzip"})
+    packed = gzip.compress(b" " * (megabytes << 20))
+    return answer(packed, status=status, headers={"Content-Encoding": "gzip", **(headers or {})})
 
 
 def unused_url() -> str:

@@ -1,6 +1,7 @@
 """The client's five actions over a socket: what is sent, and what comes of clear answers."""
 
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -20,6 +21,7 @@ from upstream.errors import (
     Uncertain,
     UnknownText,
 )
+from upstream.transport import check_address
 
 KEY = "k3y-0123456789&abcdef/+ ="
 STATUS = {
@@ -85,11 +87,27 @@ def test_every_action_is_sent_in_lower_case() -> None:
     assert [call.fields.get("order") for call in server.calls] == [None, "1", "1", None]
 
 
-@pytest.mark.parametrize("url", ["", "example.com/api", "ftp://example.com", "file:///etc/passwd", "http://"])
-def test_address_must_be_http(url: str) -> None:
-    with pytest.raises(ValueError, match=r".") as raised:
-        Client(url, KEY)
-    assert KEY not in str(raised.value)
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "example.com/api", "ftp://example.com", "file:///etc/passwd", "http://"),
+        *("http://127.0.0.1:99999/", "http://x:y/", "http://a b/", "http://.example/", "http://a..example/"),
+        *("http://[zz]/", "http://" + "a" * 64 + ".example/", "http://a:1:2/", "http://℀.example/"),
+    ],
+)
+def test_address_must_be_one_that_can_be_called(url: str) -> None:
+    for attempt in (check_address, lambda url: Client(url, KEY)):
+        with pytest.raises(ValueError, match="address") as raised:
+            attempt(f"{url}?key={KEY}")
+        assert KEY not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1]:9/", "https://пример.рф/api", "http://a_b.example", "http://127.0.0.1:65535/?a=1"]
+)
+def test_address_that_can_be_called(url: str) -> None:
+    check_address(url)
+    Client(url, KEY).close()
 
 
 def test_method_must_be_known() -> None:
@@ -245,6 +263,18 @@ def test_services() -> None:
 def test_empty_catalogue_is_returned() -> None:
     with talking(services=answer([])) as (client, _):
         assert client.services().rows == ()
+
+
+def test_what_came_instead_of_a_catalogue_is_told() -> None:
+    page = b"<!doctype html><title>Maintenance</title><h1>We will be back</h1>"
+    with scripted_server(services=answer(page)) as server, pytest.raises(Later) as raised:
+        Client(server.url, KEY).services()
+    assert "<!doctype html>" in raised.value.text
+    cut = b'[{"service": 1, "name": "Views", "rate": "90", "min": "1'
+    with scripted_server(services=answer(cut)) as server, pytest.raises(Later) as raised:
+        Client(server.url, KEY).services()
+    assert f"no JSON in {len(cut)} bytes" in raised.value.text
+    assert '"min": "1' in raised.value.text
 
 
 @pytest.mark.parametrize("body", [{}, {"data": []}, None, ["x"], b"<html>", b'[{"service":1'])

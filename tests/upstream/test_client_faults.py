@@ -38,10 +38,11 @@ from tests.upstream.scripted import (
     unused_url,
 )
 from upstream import transport
-from upstream.client import Client
+from upstream.client import MAX_ANSWER_BYTES, MAX_STATUSES_BYTES, Client
 from upstream.errors import Later, ProviderError, Uncertain
 
 KEY = "s3cret/key+0123456789"
+MANY = [str(number) for number in range(1, 101)]
 PLACED = b'{"order": 1242}'
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n" + PLACED
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -59,6 +60,12 @@ def fault_of(call: Callable[[], object]) -> ProviderError:
     with pytest.raises(ProviderError) as raised:
         call()
     return raised.value
+
+
+def _first_of_many(client: Client) -> None:
+    found = client.statuses(MANY)["1"]
+    assert isinstance(found, ProviderError)
+    raise found
 
 
 def fault_of_add(behave: Behaviour, **options: object) -> ProviderError:
@@ -232,16 +239,57 @@ def test_slow_answer_within_the_deadline_is_read() -> None:
         assert add(client)
 
 
-@pytest.mark.parametrize("behave", [endless, gzip_bomb(100)])
+MOVED = {"Location": "http://127.0.0.1:9/"}
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(endless(), id="endless"),
+        pytest.param(gzip_bomb(100), id="gzip"),
+        # requests reads a redirect's body for itself, though it is not to follow it.
+        pytest.param(endless(status=302, headers=MOVED), id="endless redirect"),
+        pytest.param(gzip_bomb(100, status=302, headers=MOVED), id="gzip redirect"),
+    ],
+)
 def test_endless_body_is_cut(behave: Behaviour) -> None:
     tracemalloc.start()
-    error = fault_of_add(behave, max_bytes=1_000_000, read_timeout_seconds=20)
+    error = fault_of_add(behave, max_bytes=100_000, read_timeout_seconds=20)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (type(error), error.rule) == (Uncertain, "no_answer")
-    assert "1000000 bytes" in error.text
+    assert "100000 bytes" in error.text
     # The bomb of the test itself is a hundred kilobytes; a hundred megabytes would show.
     assert peak < 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "most"),
+    [
+        pytest.param(add, Uncertain, MAX_ANSWER_BYTES, id="add"),
+        pytest.param(lambda client: client.cancel("1"), Uncertain, MAX_ANSWER_BYTES, id="cancel"),
+        pytest.param(lambda client: client.status("1"), Later, MAX_ANSWER_BYTES, id="status"),
+        pytest.param(Client.balance, Later, MAX_ANSWER_BYTES, id="balance"),
+        pytest.param(_first_of_many, Later, MAX_STATUSES_BYTES, id="statuses"),
+    ],
+)
+def test_answer_is_bounded_by_what_is_asked(
+    call: Callable[[Client], object], kind: type[ProviderError], most: int
+) -> None:
+    """A list of small objects takes sixty times its size in memory: only a catalogue may be long."""
+    filled, too_long = (b"[" + b'{"a":[]},' * 120_000)[: most - 4] + b"    ", b"[" + b" " * most
+    with scripted_server(any=answer(filled)) as server, closing(client_of(server.url)) as client:
+        assert fault_of(lambda: call(client)).rule == "no_clear_answer"
+        server.script["any"] = answer(too_long)
+        error = fault_of(lambda: call(client))
+    assert (type(error), error.rule) == (kind, "no_answer")
+    assert f"{most} bytes" in error.text
+
+
+def test_catalogue_may_be_long() -> None:
+    long = answer(b"[" + b" " * MAX_STATUSES_BYTES + b"]")
+    with scripted_server(any=long) as server, closing(client_of(server.url)) as client:
+        assert client.services().rows == ()
 
 
 @pytest.mark.parametrize("status", [200, 500])

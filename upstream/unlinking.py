@@ -1,0 +1,62 @@
+"""A provider's own words, without the links in them: a link is a customer's, and its words decide nothing.
+
+"Bad link: https://example.com/rate-limit" is no rate limit. All texts here are in lower case. What is cut
+leaves a mark, so that the words on both sides of it do not become neighbours.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+from upstream.cleaning import spellings
+
+MARK = " … "
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+_COLON = r"(?::|%(?:25)*3a|&#58;|&#x3a;|&colon;)"
+_SLASH = r"(?:\\*/|%(?:25)*2f|&#47;|&#x2f;|&sol;)"
+# Also what is left of a link that the provider cut short. As far as the next blank, for no link holds one:
+# to lose a word that stands close to it makes a text unknown, to keep one of the link's a wrong class.
+_URL = re.compile(rf"(?:https?{_COLON}{_SLASH}|www\.)\S+")
+
+
+def without_urls(text: str) -> str:
+    """Return a text without anything that looks like a URL, however its scheme is escaped."""
+    return _URL.sub(MARK, text)
+
+
+def without_link(text: str, link: str) -> str:
+    """Return a text without a link, with or without its scheme, quoted, escaped, cut short, in any case."""
+    for spelling in _whole(link):
+        text = text.replace(spelling, MARK)
+    for host in _hosts(link):
+        text = re.sub(re.escape(host) + r"\S*", MARK, text)
+    return text
+
+
+def _whole(link: str) -> list[str]:
+    """Return how a link may be spelled, the longest first, so that none leaves the tail of another one."""
+    forms = {link, _bare(link)}
+    # Without a dot or a slash it is a word, which the provider may use for itself.
+    telling = [form for form in forms if "." in form or "/" in form]
+    # Of both cases: "Я" and "я" are not quoted alike.
+    spelled = {one.lower() for form in telling for case in (form, form.lower()) for one in spellings(case)}
+    return sorted(spelled, key=len, reverse=True)
+
+
+def _hosts(link: str) -> Iterator[str]:
+    """Give how a link may begin without its scheme: with and without its user, "www.", in ASCII."""
+    authority = re.split(r"[/?#\\]", _bare(link), maxsplit=1)[0]
+    host = authority.rpartition("@")[2].lower().removeprefix("www.")
+    if "." not in host:
+        return
+    yield from sorted((one.lower() for one in spellings(authority)), key=len, reverse=True)
+    yield host
+    with suppress(UnicodeError):
+        yield host.encode("idna").decode()
+
+
+def _bare(link: str) -> str:
+    scheme = _SCHEME.match(link)
+    return link[scheme.end() :] if scheme else link
