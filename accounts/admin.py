@@ -67,6 +67,18 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
 
     filter_horizontal = ()  # its two lists side by side are wider than the page
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let only superusers give rights."""
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Let only superusers give rights: a member of a group could widen it for themselves."""
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Let only superusers take rights away."""
+        return bool(request.user.is_superuser)
+
     def formfield_for_manytomany(self, *args: Any, **kwargs: Any) -> Any:
         """Show enough of the rights at once to choose among them."""
         field: Any = super().formfield_for_manytomany(*args, **kwargs)

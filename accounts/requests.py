@@ -15,7 +15,11 @@ class UserRequest(HttpRequest):
 
 def row_id(request: HttpRequest, name: str) -> int | None:
     """Return a row's number from the address, or None when there is none that a row could have."""
-    text = request.GET.get(name, "")
+    return row_number(request.GET.get(name, ""))
+
+
+def row_number(text: str) -> int | None:
+    """Return the number that a text is, or None for anything that no row's number could be."""
     if not (text.isascii() and text.isdigit() and len(text) <= 19):
         return None
     number = int(text)

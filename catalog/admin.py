@@ -10,14 +10,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from accounts.requests import row_number
 from catalog.forms import ProviderForm
 from catalog.halting import BY_HAND, halt, resume
 from catalog.models import ON_SALE, Category, ExchangeRate, PriceRule, Provider, Service, SyncRun
-from catalog.pricing import save_rate, set_markup
+from catalog.pricing import markup_for_everything, save_rate, set_markup
 from catalog.providers import save_provider
 from catalog.searching import matching
 from catalog.selling import let_go_on, why_not_sold
@@ -67,8 +68,11 @@ class ProviderAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
     def shown_state(self, provider: Provider) -> str:
         """Say whether orders are sent."""
         if provider.halted_at is None:
-            return _text("works") if provider.is_active else _text("not active")
-        return _text("halted: %(text)s (%(rule)s)") % {"text": provider.halt_text, "rule": provider.halt_rule}
+            return _state_of_a_going(provider)
+        return gettext("halted: %(text)s (%(rule)s)") % {
+            "text": provider.halt_text,
+            "rule": provider.halt_rule,
+        }
 
     @admin.display(description=_("balance"), ordering="balance")
     def shown_balance(self, provider: Provider) -> str:
@@ -76,35 +80,39 @@ class ProviderAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
         if provider.balance is None:
             return "—"
         amount = shown(provider.balance, provider.currency)
-        return amount if provider.balance_verified else _text("%(amount)s (unverified)") % {"amount": amount}
+        return (
+            amount if provider.balance_verified else gettext("%(amount)s (unverified)") % {"amount": amount}
+        )
 
     @admin.action(description=_("Copy the catalogue now"), permissions=["change"])
     def sync_now(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
         """Have the catalogues copied by a worker."""
         for provider in queryset:
             wake("catalog.tasks.sync_provider", provider.pk)
-            self.message_user(request, _text("%s: its catalogue is being copied.") % provider)
+            self.message_user(request, gettext("%s: its catalogue is being copied.") % provider)
 
     @admin.action(description=_("Copy the catalogue now, even a much shorter one"), permissions=["change"])
     def sync_shorter(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
         """Have the catalogues copied by a worker, whatever vanished from them."""
         for provider in queryset:
             wake("catalog.tasks.sync_provider", provider.pk, True)
-            self.message_user(request, _text("%s: its catalogue is being copied.") % provider)
+            self.message_user(request, gettext("%s: its catalogue is being copied.") % provider)
 
     @admin.action(description=_("Ask for the balance now (test the connection)"), permissions=["change"])
     def ask_balance(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
         """Have a worker ask: nobody's request waits for a provider."""
         for provider in queryset:
             wake("catalog.tasks.refresh_provider_balance", provider.pk)
-            self.message_user(request, _text("%s: its balance is being asked for.") % provider)
+            self.message_user(request, gettext("%s: its balance is being asked for.") % provider)
 
     @admin.action(description=_("Let go on after a halt"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
         """End the halts."""
         for provider in queryset:
             said = (
-                _text("%s: its orders are sent again.") if resume(provider) else _text("%s was not halted.")
+                gettext("%s: its orders are sent again.")
+                if resume(provider)
+                else gettext("%s was not halted.")
             )
             self.message_user(request, said % provider)
 
@@ -113,7 +121,7 @@ class ProviderAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
         """Halt until a person lets them go on."""
         for provider in queryset:
             halted = halt(provider, rule=BY_HAND, text=f"halted by {request.user}")
-            said = _text("%s is halted.") if halted else _text("%s was halted before.")
+            said = gettext("%s is halted.") if halted else gettext("%s was halted before.")
             self.message_user(request, said % provider)
 
 
@@ -132,6 +140,12 @@ class CategoryAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
         return () if obj is None else ("name",)
 
 
+def _state_of_a_going(provider: Provider) -> str:
+    if not provider.is_active:
+        return gettext("not active")
+    return gettext("does not answer") if provider.balance_error else gettext("works")
+
+
 class ProviderFilter(admin.SimpleListFilter):
     """Offers providers by their names alone; Django's own filter would fetch, and decrypt, their keys."""
 
@@ -144,8 +158,9 @@ class ProviderFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
         """Keep what is the chosen one's."""
-        value = self.value() or ""
-        return queryset.filter(provider=int(value)) if value.isascii() and value.isdigit() else queryset
+        # While it counts rows for each choice, Django hands the ids themselves in.
+        provider_id = row_number(str(self.value() or ""))
+        return queryset if provider_id is None else queryset.filter(provider=provider_id)
 
 
 class SoldFilter(admin.SimpleListFilter):
@@ -170,8 +185,8 @@ class ServiceAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
     """Services: what the provider says is copied, the rest is decided here."""
 
     list_display = (
-        *("id", "name", "category", "provider", "provider_service_id", "type"),
-        *("shown_cost", "shown_price", "min_quantity", "max_quantity", "shown_state"),
+        *("id", "name", "shown_price", "shown_cost", "shown_state", "min_quantity", "max_quantity"),
+        *("category", "provider", "provider_service_id", "type"),
     )
     list_display_links = ("id", "name")
     list_filter = (
@@ -242,7 +257,7 @@ class ServiceAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
     def shown_state(self, service: Service) -> str:
         """Say whether it is sold, and if not, why."""
         why = why_not_sold(service)
-        return _text("not sold: %s") % why if why else _text("sold")
+        return gettext("not sold: %s") % why if why else gettext("sold")
 
     @admin.display(description=_("markup"))
     def markup(self, service: Service) -> str:
@@ -253,24 +268,26 @@ class ServiceAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
             return format_html('<a href="{}">+{} %</a>', url, plain(rule.markup_percent))
         query = urlencode({"scope": "service", "service": str(service.pk)})
         url = reverse("admin:catalog_pricerule_add")
-        return format_html('<a href="{}?{}">{}</a>', url, query, _text("as for everything; set its own"))
+        words = gettext("as for everything (+%(percent)s %%); set its own")
+        said = words % {"percent": plain(markup_for_everything())}
+        return format_html('<a href="{}?{}">{}</a>', url, query, said)
 
     @admin.action(description=_("Let held services go on"), permissions=["change"])
     def let_go_on(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
         """End the holds."""
         for service in queryset:
-            said = _text("%s goes on.") if let_go_on(service) else _text("%s was not held.")
+            said = gettext("%s goes on.") if let_go_on(service) else gettext("%s was not held.")
             self.message_user(request, said % service)
 
     @admin.action(description=_("Hide"), permissions=["change"])
     def hide(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
         """Take services off the price list."""
-        self.message_user(request, _text("Hidden: %d.") % queryset.order_by().update(is_hidden=True))
+        self.message_user(request, gettext("Hidden: %d.") % queryset.order_by().update(is_hidden=True))
 
     @admin.action(description=_("Show again"), permissions=["change"])
     def show(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
         """Put services back on the price list."""
-        self.message_user(request, _text("Shown again: %d.") % queryset.order_by().update(is_hidden=False))
+        self.message_user(request, gettext("Shown again: %d.") % queryset.order_by().update(is_hidden=False))
 
 
 @admin.register(PriceRule)

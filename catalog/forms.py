@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminPasswordWidget
 
@@ -27,5 +28,14 @@ class ProviderForm(forms.ModelForm[Provider]):
         super().__init__(*args, **kwargs)
         known = self.instance.pk is not None
         self.fields["new_key"].required = not known
+        self.fields["currency"].initial = settings.SITE_CURRENCY
         if known:
             self.fields["new_key"].help_text = _("Leave empty to keep the key that is set.")
+
+    def clean(self) -> dict[str, Any]:
+        """Demand the key with another address: else who may change one could have it sent to their own."""
+        data = super().clean() or {}
+        moved = self.instance.pk is not None and "url" in self.changed_data
+        if moved and not data.get("new_key"):
+            self.add_error("new_key", _("Enter the key too: the one that is set is for its own address."))
+        return data

@@ -55,15 +55,21 @@ class PriceRules:
 
 def price_rules(services: QuerySet[Service]) -> PriceRules:
     """Read what the prices of these services follow from; a service's own rule wins."""
-    everything = PriceRule.objects.filter(scope=PriceRule.Scope.EVERYTHING).first()
     own = PriceRule.objects.filter(service__in=services.order_by()).values_list(
         "service_id", "markup_percent"
     )
     return PriceRules(
         rates=dict(ExchangeRate.objects.values_list("currency", "rate")),
-        everything=everything.markup_percent if everything else Decimal(settings.DEFAULT_MARKUP_PERCENT),
+        everything=markup_for_everything(),
         own={service_id: percent for service_id, percent in own if service_id is not None},
     )
+
+
+def markup_for_everything() -> Decimal:
+    """Return the percent that counts where a service has no rule of its own: a rule's, else the setting's."""
+    rules = PriceRule.objects.filter(scope=PriceRule.Scope.EVERYTHING)
+    percent = rules.values_list("markup_percent", flat=True).first()
+    return Decimal(settings.DEFAULT_MARKUP_PERCENT) if percent is None else percent
 
 
 @transaction.atomic

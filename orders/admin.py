@@ -11,7 +11,7 @@ from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.text import Truncator
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -107,8 +107,8 @@ class OrderAdmin(LongList, ReadOnly, OperatorPages):
     """Orders, newest first; canceling, asking the provider and settling are pages of their own."""
 
     list_display = (
-        *("id", "shown_status", "shown_created", "customer", "shown_service", "shown_link"),
-        *("shown_quantity", "shown_charge", "shown_refunded", "provider_order_id", "shown_due"),
+        *("id", "shown_status", "customer", "shown_charge", "shown_refunded", "provider_order_id"),
+        *("shown_quantity", "shown_service", "shown_link", "shown_created", "shown_due"),
     )
     list_filter = ("status", ProviderFilter, "cancel_state", "created_at")
     list_fullwidth = True
@@ -240,8 +240,8 @@ class OrderAdmin(LongList, ReadOnly, OperatorPages):
         query = urlencode({"q": email})
         links = (
             (LINK, reverse("admin:accounts_user_change", args=[order.customer_id]), email),
-            (LINK, f"{reverse('admin:orders_order_changelist')}?{query}", _text("all orders")),
-            (LINK, f"{reverse('admin:wallet_entry_changelist')}?{query}", _text("wallet statement")),
+            (LINK, f"{reverse('admin:orders_order_changelist')}?{query}", gettext("all orders")),
+            (LINK, f"{reverse('admin:wallet_entry_changelist')}?{query}", gettext("wallet statement")),
         )
         return format_html_join(" · ", '<a class="{}" href="{}">{}</a>', links)
 

@@ -25,6 +25,17 @@ def new_request_id() -> str:
     return uuid.uuid4().hex
 
 
+class WholeNumberField(forms.IntegerField):
+    """A whole number in plain digits; Django's own takes "1.000" for 1, which many write for a thousand."""
+
+    def to_python(self, value: Any) -> int | None:
+        """Refuse what is not digits alone."""
+        text = "" if value is None else str(value).strip()
+        if text and not (text.isascii() and text.isdigit()):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(text)
+
+
 class OrderForm(forms.Form):
     """What a customer orders. The checks that matter are `place_order`'s; here are only types."""
 
@@ -40,10 +51,8 @@ class OrderForm(forms.Form):
         help_text=_("The page, post or video that the order is for."),
         error_messages={"required": _("Enter the link that the order is for.")},
     )
-    quantity = forms.IntegerField(
+    quantity = WholeNumberField(
         label=_("Quantity"),
-        min_value=1,
-        max_value=MAX_QUANTITY,
         error_messages={
             "required": _("Enter how much to order."),
             "invalid": _("Enter a whole number, for example 1000."),

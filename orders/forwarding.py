@@ -53,7 +53,8 @@ def due_to_send(provider_id: int | None = None) -> Q:
     sendable = Q(provider__is_active=True, provider__halted_at=None) & (
         Q(provider__paced_until=None) | Q(provider__paced_until__lte=now)
     )
-    due = Q(status=Order.Status.QUEUED, due_at__lte=now) & sendable
+    # A held service may cost a hundred times what it was sold for: what was ordered before waits as well.
+    due = Q(status=Order.Status.QUEUED, due_at__lte=now, service__held_text="") & sendable
     return due if provider_id is None else due & Q(provider=provider_id)
 
 

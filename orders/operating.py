@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
@@ -92,10 +92,10 @@ class OperatorPages(ModelAdmin):  # type: ignore[misc]
             return redirect(_page_of(order))
         words = {"provider": order.provider, "id": order.pk}
         lines = [
-            _text("%(provider)s is asked about order %(id)s as soon as it can be.") % words,
-            _text("Money moves only if the provider says that the order has ended."),
+            gettext("%(provider)s is asked about order %(id)s as soon as it can be.") % words,
+            gettext("Money moves only if the provider says that the order has ended."),
         ]
-        title = _text("Ask the provider now")
+        title = gettext("Ask the provider now")
         return self._confirm(request, title=title, lines=lines, button=title, back=_page_of(order))
 
     def settle_page(self, request: HttpRequest, order_id: int) -> HttpResponse:
@@ -109,11 +109,11 @@ class OperatorPages(ModelAdmin):  # type: ignore[misc]
                 return self._confirm_settling(request, form)
             try:
                 if form.settle(_user(request)):
-                    self.message_user(request, _text("Order %(id)s is settled.") % {"id": order.pk})
+                    self.message_user(request, gettext("Order %(id)s is settled.") % {"id": order.pk})
                     return redirect(_page_of(order))
             except NotForSettling:
                 return self._settled_before(request, order)
-        title, attempts = _text("Settle the order"), order.attempts.order_by("-id")[:20]
+        title, attempts = gettext("Settle the order"), order.attempts.order_by("-id")[:20]
         context = {"order": order, "form": form, "attempts": attempts, "back": _page_of(order)}
         return self._page(request, "settle", title=title, **context)
 
@@ -129,7 +129,7 @@ class OperatorPages(ModelAdmin):  # type: ignore[misc]
         orders = list(queryset.order_by("id")[: AT_ONCE + 1])
         if len(orders) <= AT_ONCE:
             return orders
-        said = _text("Choose at most %(count)s orders at once. Nothing was done.") % {"count": AT_ONCE}
+        said = gettext("Choose at most %(count)s orders at once. Nothing was done.") % {"count": AT_ONCE}
         self.message_user(request, said, messages.ERROR)
         return []
 
@@ -137,15 +137,15 @@ class OperatorPages(ModelAdmin):  # type: ignore[misc]
         try:
             order = request_cancel(order.pk, actor=_user(request))
         except NotCancelable:
-            said = _text(
+            said = gettext(
                 "Order %(id)s cannot be canceled: it has ended, was asked for before, or is too old."
             )
             self.message_user(request, said % {"id": order.pk}, messages.ERROR)
             return
         said = (
-            _text("Order %(id)s is canceled, %(amount)s are back in the wallet.")
+            gettext("Order %(id)s is canceled, %(amount)s are back in the wallet.")
             if order.status == Order.Status.CANCELED
-            else _text(
+            else gettext(
                 "Order %(id)s: canceling is asked for. The money comes back when the order has stopped."
             )
         )
@@ -153,32 +153,34 @@ class OperatorPages(ModelAdmin):  # type: ignore[misc]
 
     def _ask(self, request: HttpRequest, order: Order) -> None:
         if ask_now(order.pk):
-            said = _text("Order %(id)s: the provider is asked about it as soon as it can be.")
+            said = gettext("Order %(id)s: the provider is asked about it as soon as it can be.")
             self.message_user(request, said % {"id": order.pk})
         else:
-            said = _text("Order %(id)s: the provider gave it no id, so there is nothing to ask about.")
+            said = gettext("Order %(id)s: the provider gave it no id, so there is nothing to ask about.")
             self.message_user(request, said % {"id": order.pk}, messages.ERROR)
 
     def _settled_before(self, request: HttpRequest, order: Order) -> HttpResponse:
         order.refresh_from_db(fields=["status"])
         event = order.events.filter(kind=OrderEvent.Kind.SETTLED).select_related("actor").last()
         said = (
-            _text("Order %(id)s was settled by %(who)s first, and is now: %(status)s. Nothing was done.")
+            gettext("Order %(id)s was settled by %(who)s first, and is now: %(status)s. Nothing was done.")
             if event
-            else _text("Order %(id)s does not wait for a decision, it is now: %(status)s. Nothing was done.")
+            else gettext(
+                "Order %(id)s does not wait for a decision, it is now: %(status)s. Nothing was done."
+            )
         )
         words = {"id": order.pk, "who": event and event.actor, "status": order.get_status_display()}
         self.message_user(request, said % words, messages.ERROR)
         return redirect(_page_of(order))
 
     def _confirm_cancel(self, request: HttpRequest, orders: list[Order], *, back: str) -> HttpResponse:
-        title = _text("Cancel")
+        title = gettext("Cancel")
         chosen = [(helpers.ACTION_CHECKBOX_NAME, str(order.pk)) for order in orders]
         return self._confirm(
             request,
             title=title,
             lines=[_what_cancel_does(order) for order in orders],
-            button=_text("Yes, cancel"),
+            button=gettext("Yes, cancel"),
             back=back,
             hidden=[("action", "cancel_orders"), *chosen],
         )
@@ -186,9 +188,9 @@ class OperatorPages(ModelAdmin):  # type: ignore[misc]
     def _confirm_settling(self, request: HttpRequest, form: SettleForm) -> HttpResponse:
         return self._confirm(
             request,
-            title=_text("Settle the order"),
-            lines=[*form.consequences(), _text("Reason: %(why)s") % {"why": form.cleaned_data["why"]}],
-            button=_text("Settle it so"),
+            title=gettext("Settle the order"),
+            lines=[*form.consequences(), gettext("Reason: %(why)s") % {"why": form.cleaned_data["why"]}],
+            button=gettext("Settle it so"),
             back=reverse("admin:orders_order_settle", args=[form.order.pk]),
             hidden=[(name, str(form.cleaned_data[name])) for name in form.fields],
         )
@@ -222,6 +224,6 @@ def _page_of(order: Order) -> str:
 
 
 def _what_cancel_does(order: Order) -> str:
-    does = what_cancel_does(order) if cancel_until(order) else _text("It can no longer be canceled.")
+    does = what_cancel_does(order) if cancel_until(order) else gettext("It can no longer be canceled.")
     words = {"id": order.pk, "customer": order.customer, "charge": shown(order.charge), "does": does}
-    return _text("Order %(id)s of %(customer)s, %(charge)s. %(does)s") % words
+    return gettext("Order %(id)s of %(customer)s, %(charge)s. %(does)s") % words

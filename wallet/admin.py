@@ -13,11 +13,12 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.timezone import localtime
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.models import User
+from accounts.requests import row_number
 from money.display import shown
 from wallet.models import Entry, LedgerAccount, Transfer
 
@@ -80,8 +81,7 @@ def short(at: datetime | None) -> str:
 
 def number_in(term: str) -> int:
     """Return the number that a search term is, 0 for anything else or more than a row's number can be."""
-    term = term.strip().removeprefix("#")
-    return int(term) if term.isascii() and term.isdigit() and len(term) < 19 else 0
+    return row_number(term.strip().removeprefix("#")) or 0
 
 
 @admin.register(LedgerAccount)
@@ -108,7 +108,7 @@ class LedgerAccountAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         """Link to the account's entries."""
         query = urlencode({"account__id__exact": account.pk})
         url = reverse("admin:wallet_entry_changelist")
-        return format_html('<a class="{}" href="{}?{}">{}</a>', LINK, url, query, _text("entries"))
+        return format_html('<a class="{}" href="{}?{}">{}</a>', LINK, url, query, gettext("entries"))
 
 
 class EntryInline(ReadOnly, TabularInline):  # type: ignore[misc]

@@ -102,6 +102,9 @@ def test_nobody_gives_rights_that_are_not_theirs(helper: Browser, sasha: User, a
         assert (user.is_superuser, user.groups.count()) == (False, 0)
     assert User.objects.filter(is_staff=True).count() == 2
     assert User.objects.get(pk=alice.pk).name == "A"
+    assert helper.post(f"/admin/auth/group/{group.pk}/change/", {"name": "mine"}).status_code == 403
+    assert helper.post("/admin/auth/group/add/", {"name": "mine"}).status_code == 403
+    assert helper.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
 @pytest.mark.parametrize("page", ["change", "password"])

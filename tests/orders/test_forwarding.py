@@ -133,6 +133,13 @@ def test_a_service_that_is_not_sold_any_more_is_still_sent(order: Order) -> None
     assert fresh(order).status == "pending"
 
 
+def test_what_was_ordered_of_a_held_service_waits(order: Order, sandbox: SandboxServer) -> None:
+    Service.objects.update(held_text="charged 100 times too much")
+    assert claim_next(order.provider_id) is None
+    Service.objects.update(held_text="")
+    assert claim_next(order.provider_id) is not None
+
+
 def test_one_refusal_stops_none_of_the_others(
     customer: User, service: Service, sandbox: SandboxServer
 ) -> None:

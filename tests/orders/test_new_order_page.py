@@ -204,7 +204,9 @@ def test_refuses_beside_the_field(
     assert nothing_happened(alice)
 
 
-@pytest.mark.parametrize("quantity", [-5, 0, 10**16, "9" * 400])
+@pytest.mark.parametrize(
+    "quantity", [-5, 0, 10**16, "9" * 400, "1.000", "100.0", "1_000", "١٠٠", "１００", "+100"]
+)
 def test_refuses_quantities_that_are_none(
     rich: Browser, service: Service, alice: User, quantity: object
 ) -> None:

@@ -1,5 +1,6 @@
 """`manage.py add_provider NAME URL KEY …`: add a provider, or change the one of that name."""
 
+import sys
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         """Take the account and how it may be called."""
         parser.add_argument("name")
         parser.add_argument("url", help="the address of its API, for example https://example.com/api/v2")
-        parser.add_argument("key", help="the account's API key")
+        parser.add_argument("key", help="the account's API key; - reads it from standard input")
         parser.add_argument("--currency", help="of the account, for example RUB (default: the site's)")
         parser.add_argument(
             "--calls-at-once", type=int, metavar="N", help="by all workers together (default: 8)"
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         # Without its key: one that cannot be decrypted any more is what this command is run for.
         known = Provider.objects.filter(name=options["name"].strip()).defer("key").first()
         provider = known or Provider(name=options["name"].strip(), currency=settings.SITE_CURRENCY)
-        key = options["key"].strip()
+        key = (sys.stdin.readline() if options["key"] == "-" else options["key"]).strip()
         _apply(provider, options)
         _check(provider, key)
         try:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from catalog.models import Provider, SyncRun
+from catalog.models import Provider, Service, SyncRun
 from catalog.syncing import sync_catalog
 
 
@@ -41,6 +41,7 @@ class Command(BaseCommand):
                 f"{provider}: {run.new} new, {run.changed} changed, {run.gone} gone, {run.back} back, "
                 f"{run.unchanged} unchanged, {len(run.skipped)} skipped."
             )
+            self._warn_of_prices(provider)
         else:
             self.stdout.write(f"{provider}: {run.outcome}, {run.text}.")
         for row in run.skipped:
@@ -48,6 +49,14 @@ class Command(BaseCommand):
                 f"  skipped service {row['service'] or '?'} (row {row['position'] + 1}): {row['reason']}"
             )
         return run
+
+    def _warn_of_prices(self, provider: Provider) -> None:
+        unpriced = Service.objects.filter(provider=provider, is_listed=True, price=None).count()
+        if unpriced:
+            self.stdout.write(
+                f"  {unpriced} have no price and are not sold: enter what 1 {provider.currency} is worth "
+                "(admin, Exchange rates)."
+            )
 
 
 def _providers(name: str | None) -> list[Provider]:
