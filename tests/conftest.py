@@ -13,8 +13,10 @@ from django.db import connection
 from django.test import Client as Browser
 
 from accounts.models import User
+from orders.auditing import audit_orders
 from tests.factories import make_user
 from upstream.sandbox import MovedClock, SandboxServer, Settings
+from wallet.auditing import audit_ledger
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
@@ -88,6 +90,19 @@ def _flush_past_triggers() -> Iterator[None]:
     operations.sql_flush = sql_flush
     yield
     operations.sql_flush = plain
+
+
+@pytest.fixture(autouse=True)
+def _books_agree(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Prove the money after each test that has a database, but for those that tamper with it."""
+    uses_database = {"db", "transactional_db"} & set(request.fixturenames)
+    if not uses_database and request.node.get_closest_marker("django_db") is None:
+        yield
+        return
+    request.getfixturevalue("db")  # set up before this fixture, and so taken down after it
+    yield
+    if request.node.get_closest_marker("tampers") is None:
+        assert [*audit_ledger(), *audit_orders()] == []
 
 
 @pytest.fixture

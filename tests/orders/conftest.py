@@ -1,6 +1,5 @@
-"""A customer with money, a provider on a socket, and books that agree after every test."""
+"""A customer with money, and a provider on a socket."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -9,21 +8,7 @@ from accounts.models import User
 from catalog.models import Provider, Service
 from orders.models import Order
 from tests.factories import credit, make_provider, make_service, place
-from tests.orders.acting import findings
 from upstream.sandbox import SandboxServer
-
-
-@pytest.fixture(autouse=True)
-def _books_agree(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Prove the money after each test that has a database, but for those that tamper with it."""
-    uses_database = {"db", "transactional_db"} & set(request.fixturenames)
-    if not uses_database and request.node.get_closest_marker("django_db") is None:
-        yield
-        return
-    request.getfixturevalue("db")  # set up before this fixture, and so taken down after it
-    yield
-    if request.node.get_closest_marker("tampers") is None:
-        assert findings() == []
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ def test_right_as_json(order: Order) -> None:
     assert (code, json.loads(said)) == (0, {"ok": True, "findings": []})
 
 
+@pytest.mark.tampers
 def test_a_changed_balance(order: Order) -> None:
     wallet = wallet_of(order.customer)
     run("UPDATE wallet_ledgeraccount SET balance = balance + 1 WHERE id = %s", wallet.pk)
@@ -54,6 +55,7 @@ def test_a_changed_balance(order: Order) -> None:
     assert said == f"wallet {wallet.pk}: stored balance 870.000001, entries sum to 870.000000\n"
 
 
+@pytest.mark.tampers
 def test_a_changed_entry(order: Order) -> None:
     unprotect("wallet_entry")
     entry = Entry.objects.filter(account__kind="sales").get()
@@ -90,6 +92,7 @@ def given_to_another(order: Order) -> None:
     run("UPDATE orders_order SET customer_id = %s WHERE id = %s", boris.pk, order.pk)
 
 
+@pytest.mark.tampers
 @pytest.mark.parametrize(
     "tamper", [without_charge, cheaper, refunded_on_paper, canceled_without_refund, given_to_another]
 )
@@ -102,6 +105,7 @@ def test_a_changed_order(order: Order, tamper: Callable[[Order], None]) -> None:
     assert f"order {order.pk}: " in said
 
 
+@pytest.mark.tampers
 def test_findings_as_json(order: Order) -> None:
     cheaper(order)
 
@@ -115,6 +119,7 @@ def test_findings_as_json(order: Order) -> None:
     }
 
 
+@pytest.mark.tampers
 @pytest.mark.django_db(transaction=True)
 def test_the_exit_code_of_a_process(order: Order, capsys: pytest.CaptureFixture[str]) -> None:
     execute_from_command_line(["manage.py", "audit_money"])

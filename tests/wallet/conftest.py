@@ -1,4 +1,4 @@
-"""Every test of the ledger ends with a ledger that is right, unless the test is about a wrong one."""
+"""Tests of the ledger end with a ledger that is right, unless they are about a wrong one."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,8 @@ from wallet.auditing import audit_ledger
 
 
 @pytest.fixture(autouse=True)
-def _the_ledger_is_right(request: pytest.FixtureRequest, db: None) -> Iterator[None]:
+def _books_agree(request: pytest.FixtureRequest, db: None) -> Iterator[None]:
+    """Prove the ledger alone: its transfers are of orders that these tests do not write."""
     yield
     if "tampering" not in request.fixturenames:
         connection.check_constraints()  # what waits for the commit is proved now
