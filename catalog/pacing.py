@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
-from threading import Lock
+from threading import Lock, Thread
 from typing import Protocol
 
 import redis
@@ -27,8 +27,11 @@ from catalog.models import Provider
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 120
-"""After this a slot in Redis frees itself: longer than a call and its follow-up (35 s each) may take."""
+LEASE_SECONDS = 15.0
+"""After this a slot in Redis frees itself, unless its holder renews it: a killed worker holds none."""
+
+RENEW_SECONDS = 5.0
+"""How often a process renews the slots that its calls hold."""
 
 ASK_REDIS_AGAIN_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.005
@@ -159,6 +162,14 @@ class _InRedis:
         redis.call('PEXPIRE', KEYS[1], ARGV[2])
         return 1
     """
+    # XX: what was given back meanwhile stays so.
+    RENEW = """
+        local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        for index = 2, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now + ARGV[1], ARGV[index]) end
+        redis.call('PEXPIRE', KEYS[1], ARGV[1])
+        return 1
+    """
 
     def __init__(self, url: str, *, prefix: str) -> None:
         # No retries: whoever waits here has the in-process limits to go on with.
@@ -168,17 +179,47 @@ class _InRedis:
         self._prefix = f"{prefix}pace:"
         self._redis = redis.Redis(connection_pool=pool)
         self._take = self._redis.register_script(self.TAKE)
+        self._renew = self._redis.register_script(self.RENEW)
+        self._held: dict[str, str] = {}  # each lease's key
+        self._held_lock = Lock()
+        self._renewing: Thread | None = None
         self._rates = MovingWindowRateLimiter(
             RedisStorage(url, connection_pool=pool, key_prefix=f"{self._prefix}rate")
         )
 
     def take_slot(self, provider_id: int, limit: int, lease: str) -> bool:
-        return bool(
-            self._take(keys=[self._slots(provider_id)], args=[limit, int(LEASE_SECONDS * 1000), lease])
-        )
+        key = self._slots(provider_id)
+        taken = bool(self._take(keys=[key], args=[limit, int(LEASE_SECONDS * 1000), lease]))
+        if taken:
+            self._hold(key, lease)
+        return taken
 
     def give_back(self, provider_id: int, lease: str) -> None:
+        with self._held_lock:
+            self._held.pop(lease, None)
         self._redis.zrem(self._slots(provider_id), lease)
+
+    def _hold(self, key: str, lease: str) -> None:
+        with self._held_lock:
+            self._held[lease] = key
+            # Not alive in a process that was forked from one that renewed.
+            if self._renewing is None or not self._renewing.is_alive():
+                self._renewing = Thread(target=self._renew_while_held, name="pace-renewing", daemon=True)
+                self._renewing.start()
+
+    def _renew_while_held(self) -> None:
+        while True:
+            time.sleep(RENEW_SECONDS)
+            leases: defaultdict[str, list[str]] = defaultdict(list)
+            with self._held_lock:
+                for lease, key in self._held.items():
+                    leases[key].append(lease)
+                if not leases:
+                    self._renewing = None  # the next slot begins another one
+                    return
+            for key, held in leases.items():
+                with suppress(redis.RedisError):  # the next round tries again, within the lease
+                    self._renew(keys=[key], args=[int(LEASE_SECONDS * 1000), *held])
 
     def count_call(self, provider_id: int, rate: RateLimitItemPerSecond) -> bool:
         return self._rates.hit(rate, str(provider_id))

@@ -1,5 +1,7 @@
 import logging
 import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -144,18 +146,40 @@ def test_a_redis_that_is_down_leaves_the_processes_own_limits(
     ]
 
 
-@pytest.mark.parametrize("provider_id", [pytest.param("redis", marks=pytest.mark.needs_redis)], indirect=True)
-def test_a_killed_workers_slot_frees_itself(
-    provider_id: int, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pacing, "LEASE_SECONDS", 1)
-    pace = Pace(provider_id, calls_at_once=2)
-    never_left, alive = pace.slot(0), pace.slot(0)
-    never_left.__enter__()
-    time.sleep(0.6)
-    alive.__enter__()
+HOLD = """
+import django, sys, time
+django.setup()
+from catalog import pacing
+provider, prefix = int(sys.argv[1]), sys.argv[2]
+pacing._prefix, pacing.LEASE_SECONDS, pacing.RENEW_SECONDS = lambda: prefix, 1.0, 0.25
+with pacing.Pace(provider, calls_at_once=1).slot(0):
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
-    with pytest.raises(NoSlot), pace.slot(0.05):
+
+@pytest.mark.parametrize("provider_id", [pytest.param("redis", marks=pytest.mark.needs_redis)], indirect=True)
+def test_a_slot_is_held_as_long_as_its_worker_lives(provider_id: int) -> None:
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "panel.settings"}
+    words = [sys.executable, "-c", HOLD, str(provider_id), pacing._prefix()]
+    worker = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE)
+    try:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"held\n"
+        with pytest.raises(NoSlot), Pace(provider_id, calls_at_once=1).slot(2):
+            pass  # its lease of one second ended twice, and was renewed
+    finally:
+        worker.kill()
+        worker.wait()
+    with Pace(provider_id, calls_at_once=1).slot(5):
         pass
-    with pace.slot(0.7):
-        pass  # at 1 s; the other one's lease ends at 1.6 s
+
+
+@pytest.mark.parametrize("provider_id", [pytest.param("redis", marks=pytest.mark.needs_redis)], indirect=True)
+def test_a_slot_that_was_given_back_is_not_renewed(provider_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "RENEW_SECONDS", 0.05)
+    pace = Pace(provider_id, calls_at_once=1)
+    with pace.slot(0):
+        time.sleep(0.2)
+    with pace.slot(0):
+        pass
