@@ -25,6 +25,8 @@ from wallet.statement import balance_of
 OPERATOR = "operator@example.com"
 CUSTOMER = "customer@example.com"
 PROVIDER = "Sandbox"
+USUAL_URL = "http://127.0.0.1:9000/api/v2"
+USUAL_KEY = "sandbox-key"
 WELCOME = Decimal(1000)
 ORDERS = 3
 SPENT = Decimal(40)
@@ -47,10 +49,11 @@ class Demo:
     run: SyncRun
 
 
-def load_demo(*, url: str, key: str, wait_seconds: float = 0.0) -> Demo:
+def load_demo(*, url: str = "", key: str = "", wait_seconds: float = 0.0) -> Demo:
     """Make what is missing of the demo data; a second call changes nothing that people did since.
 
-    `url` and `key` are the sandbox provider's, which is waited for at most `wait_seconds`.
+    `url` and `key` are the sandbox provider's, which is waited for at most `wait_seconds`; without them a
+    provider that is there stays as it is, and a new one is where `manage.py sandbox_provider` listens.
     """
     customer, operator = _login(CUSTOMER), _login(OPERATOR, is_operator=True)
     provider = _provider(url=url, key=key)
@@ -97,9 +100,9 @@ def _keep_password(email: str, password: str) -> None:
 
 def _provider(*, url: str, key: str) -> Provider:
     known = Provider.objects.filter(name=PROVIDER).first()
-    provider = known or Provider(name=PROVIDER, currency=settings.SITE_CURRENCY)
-    provider.url = url
-    save_provider(provider, key=key)
+    provider = known or Provider(name=PROVIDER, currency=settings.SITE_CURRENCY, url=USUAL_URL)
+    provider.url = url or provider.url
+    save_provider(provider, key=key or (None if known else USUAL_KEY))
     return Provider.objects.get(pk=provider.pk)
 
 

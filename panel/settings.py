@@ -314,5 +314,9 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", default="INFO")},
-    "loggers": {"celery": {"level": env("CELERY_LOG_LEVEL", default="WARNING")}},
+    "loggers": {
+        "celery": {"level": env("CELERY_LOG_LEVEL", default="WARNING")},
+        # A page that is refused or not there is no event of ours; it would come with a traceback.
+        "django.request": {"level": "ERROR"},
+    },
 }

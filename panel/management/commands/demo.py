@@ -17,10 +17,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take where the sandbox provider is."""
-        parser.add_argument(
-            "--url", default="http://127.0.0.1:9000/api/v2", help="the sandbox provider's API"
-        )
-        parser.add_argument("--key", default="sandbox-key", help="its key")
+        parser.add_argument("--url", default="", help="its API (default: where it was, or port 9000)")
+        parser.add_argument("--key", default="", help="its key")
         parser.add_argument(
             "--wait", type=float, default=0, metavar="SECONDS", help="for the provider to answer"
         )
@@ -32,6 +30,6 @@ class Command(BaseCommand):
         self.stdout.write(f"Operator: {demo.operator.email}  password: {demo.operator.password}  (/admin/)")
         if demo.run.outcome == SyncRun.Outcome.FAILED:
             raise CommandError(
-                f"The sandbox provider at {options['url']} does not answer ({demo.run.text}). Start it by "
+                f"The sandbox provider does not answer ({demo.run.text}). Start it by "
                 "manage.py sandbox_provider, then run this again."
             )
