@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -125,14 +125,6 @@ class Category(models.Model):
         return self.name
 
 
-class ServiceQuerySet(models.QuerySet["Service"]):
-    """What can be asked of many services."""
-
-    def on_sale(self) -> Self:
-        """Keep the services a customer can order now."""
-        return self.filter(ON_SALE)
-
-
 class Service(models.Model):
     """A thing sold: the provider's service with our price. Never deleted; what vanishes is switched off."""
 
@@ -175,8 +167,6 @@ class Service(models.Model):
     )
     first_seen_at = models.DateTimeField(_("first seen at"), default=timezone.now, editable=False)
     changed_at = models.DateTimeField(_("changed at"), default=timezone.now, editable=False)
-
-    objects: ClassVar[models.Manager["Service"]] = ServiceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("service")

@@ -11,7 +11,6 @@ class Alert(models.Model):
         """What kinds of trouble raise an alert."""
 
         PROVIDER_HALTED = "provider_halted", _("Provider halted")
-        PROVIDER_UNREACHABLE = "provider_unreachable", _("Provider unreachable")
         CATALOGUE_REFUSED = "catalogue_refused", _("Catalogue refused")
         SERVICE_STOPPED = "service_stopped", _("Service stopped")
         ORDER_UNCERTAIN = "order_uncertain", _("Order uncertain")

@@ -17,8 +17,6 @@ from orders.models import Order
 from orders.placing import place_order
 from wallet.errors import InsufficientFunds
 
-MAX_QUANTITY = 10**15
-
 
 def new_request_id() -> str:
     """Return an idempotency key for a form that is about to be shown."""

@@ -17,7 +17,7 @@ from catalog.browsing import categories_on_sale, service_on_sale, services_in
 from orders import browsing
 from orders.canceling import cancel_until, request_cancel
 from orders.errors import NotCancelable, OrderError
-from orders.forms import MAX_QUANTITY, OrderForm
+from orders.forms import OrderForm
 from orders.messages import message_of
 from orders.models import Order
 from orders.placing import quote
@@ -73,7 +73,7 @@ def _total(customer: User, *, service_id: int | None, quantity: int) -> dict[str
 @require_safe
 def total(request: UserRequest) -> HttpResponse:
     """Show what the quantity typed so far would cost: a part of the order page."""
-    quantity = min(row_id(request, "quantity") or 0, MAX_QUANTITY)
+    quantity = row_id(request, "quantity") or 0
     context = _total(request.user, service_id=row_id(request, "service"), quantity=quantity)
     return render(request, "orders/_total.html", context)
 

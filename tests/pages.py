@@ -5,8 +5,10 @@ from collections.abc import Callable
 from html import unescape
 from typing import Any
 
+from django.contrib import admin
 from django.db import connection
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
@@ -57,3 +59,12 @@ def queries_of(ask: Callable[[], HttpResponse]) -> int:
     with CaptureQueriesContext(connection) as asked:
         assert ask().status_code == 200
     return len(asked)
+
+
+def found(model: type[Any], term: str) -> QuerySet[Any]:
+    """Return what a search in admin for `term` asks the database."""
+    rows, may_repeat = admin.site.get_model_admin(model).get_search_results(
+        HttpRequest(), model.objects.all(), term
+    )
+    assert not may_repeat
+    return rows

@@ -23,7 +23,6 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("provider_halted", "Provider halted"),
-                            ("provider_unreachable", "Provider unreachable"),
                             ("catalogue_refused", "Catalogue refused"),
                             ("service_stopped", "Service stopped"),
                             ("order_uncertain", "Order uncertain"),

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from catalog.halting import halt
-from catalog.models import Category, ExchangeRate, PriceRule, Provider, Service
+from catalog.models import ON_SALE, Category, ExchangeRate, PriceRule, Provider, Service
 from catalog.syncing import sync_catalog
 from tests.catalog.conftest import Site
 from tests.factories import make_provider, make_service
@@ -240,7 +240,7 @@ def test_held_services_go_on(operator: Browser, provider: Provider) -> None:
     said = act(operator, "service", "let_go_on", held, other)
 
     assert sorted(said) == sorted([f"{held} goes on.", f"{other} was not held."])
-    assert Service.objects.on_sale().count() == 2  # type: ignore[attr-defined]
+    assert Service.objects.filter(ON_SALE).count() == 2
 
 
 def test_hiding_and_showing(operator: Browser, provider: Provider) -> None:
@@ -248,7 +248,7 @@ def test_hiding_and_showing(operator: Browser, provider: Provider) -> None:
 
     assert act(operator, "service", "hide", *services) == ["Hidden: 2."]
     assert act(operator, "service", "show", services[0]) == ["Shown again: 1."]
-    assert list(Service.objects.on_sale()) == [services[0]]  # type: ignore[attr-defined]
+    assert list(Service.objects.filter(ON_SALE)) == [services[0]]
 
 
 def test_a_price_rule_moves_prices(operator: Browser, provider: Provider) -> None:

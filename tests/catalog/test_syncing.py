@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog import syncing
-from catalog.models import Category, ExchangeRate, PriceRule, Provider, Service, SyncRun
+from catalog.models import ON_SALE, Category, ExchangeRate, PriceRule, Provider, Service, SyncRun
 from catalog.syncing import sync_catalog
 from operations.models import Alert
 from tests.catalog.conftest import Site, row
@@ -45,7 +45,7 @@ def test_copies_what_the_document_shows(provider: Provider, site: Site) -> None:
     )
     assert (second.name, second.cost, second.min_quantity) == ("Просмотры ТикТок", 100, 1000)
     assert first.price == Decimal(117)  # DEFAULT_MARKUP_PERCENT is 30
-    assert Service.objects.on_sale().count() == 2  # type: ignore[attr-defined]
+    assert Service.objects.filter(ON_SALE).count() == 2
     assert [(one.name, one.position) for one in Category.objects.all()] == [("YouTube", 1), ("ТикТок", 2)]
 
 
@@ -113,7 +113,7 @@ def test_vanished_is_switched_off_and_comes_back(provider: Provider, site: Site)
     assert counts(sync_catalog(provider)) == {"gone": 1, "unchanged": 4}
     gone = Service.objects.get(provider_service_id="5")
     assert not gone.is_listed
-    assert gone not in Service.objects.on_sale()  # type: ignore[attr-defined]
+    assert gone not in Service.objects.filter(ON_SALE)
     assert counts(sync_catalog(provider)) == {"unchanged": 4}
 
     site.lists(*(row(number) for number in range(1, 6)))
@@ -278,7 +278,7 @@ def test_types_that_are_not_sold_are_copied(provider: Provider, site: Site) -> N
         "Default",
         "Package",
     ]
-    assert Service.objects.on_sale().count() == 2  # type: ignore[attr-defined]
+    assert Service.objects.filter(ON_SALE).count() == 2
 
 
 def test_a_finer_cost_is_rounded_up(provider: Provider, site: Site) -> None:
@@ -297,7 +297,7 @@ def test_prices_follow_rules_and_rates(site: Site, db: None) -> None:
     provider = make_provider(url=site.server.url, currency="USD")
     sync_catalog(provider)
     assert set(Service.objects.values_list("price", flat=True)) == {None}
-    assert not Service.objects.on_sale().exists()  # type: ignore[attr-defined]
+    assert not Service.objects.filter(ON_SALE).exists()
 
     ExchangeRate.objects.create(currency="USD", rate=Decimal("80.5"))
     own = Service.objects.get(provider_service_id="1")
@@ -403,7 +403,7 @@ def test_a_held_or_hidden_service_is_not_on_sale(provider: Provider) -> None:
     make_service(provider, held_text="odd")
     sold = make_service(provider)
 
-    assert list(Service.objects.on_sale()) == [sold]  # type: ignore[attr-defined]
+    assert list(Service.objects.filter(ON_SALE)) == [sold]
 
 
 @pytest.mark.django_db(transaction=True)

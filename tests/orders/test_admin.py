@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db import connection
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -18,6 +16,7 @@ from orders.models import Attempt, Order, OrderEvent
 from orders.polling import record_answer
 from tests.factories import credit, make_provider, make_service, place
 from tests.orders.acting import accept, said
+from tests.pages import found
 from wallet.models import Transfer
 
 
@@ -30,15 +29,6 @@ def get(browser: Browser, path: str, **query: object) -> str:
     answer = browser.get(f"/admin/orders/{path}", query)
     assert answer.status_code == 200
     return answer.content.decode()
-
-
-def found(model: type[Any], term: str) -> QuerySet[Any]:
-    """Return what a search for `term` asks the database."""
-    rows, may_repeat = admin.site.get_model_admin(model).get_search_results(
-        HttpRequest(), model.objects.all(), term
-    )
-    assert not may_repeat
-    return rows
 
 
 # --- The list ---------------------------------------------------------------------------------------------

@@ -1,13 +1,9 @@
-from typing import Any
-
 import pytest
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.test import Client as Browser
 
 from accounts.models import User
 from tests.factories import credit, make_service, place
+from tests.pages import found
 from wallet.admin import number_in, user_id_of
 from wallet.models import Entry, LedgerAccount, Transfer
 
@@ -21,15 +17,6 @@ def get(browser: Browser, path: str, **query: object) -> str:
     answer = browser.get(f"/admin/wallet/{path}", query)
     assert answer.status_code == 200
     return answer.content.decode()
-
-
-def found(model: type[Any], term: str) -> QuerySet[Any]:
-    """Return what a search for `term` asks the database."""
-    rows, may_repeat = admin.site.get_model_admin(model).get_search_results(
-        HttpRequest(), model.objects.all(), term
-    )
-    assert not may_repeat
-    return rows
 
 
 def test_wallets_show_their_balance_and_lead_to_their_entries(operator: Browser, alice: User) -> None:
