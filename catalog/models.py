@@ -48,6 +48,12 @@ class Provider(models.Model):
         POST = "POST", "POST"
         GET = "GET", "GET"
 
+    class LostAnswers(models.TextChoices):
+        """What becomes of an order that was found again after its answer to `add` was lost."""
+
+        ASK = "ask", _("Show what was found to the person who settles")
+        ADOPT = "adopt", _("Take an order that fits one lost answer only")
+
     name = models.CharField(_("name"), max_length=100, unique=True)
     url = models.CharField(_("API address"), max_length=500, validators=[http_address])
     key = EncryptedTextField(_("API key"))
@@ -67,6 +73,19 @@ class Provider(models.Model):
         blank=True,
         validators=[MinValueValidator(Decimal("0.01"))],
         help_text=_("By all workers together, rounded down; empty: no limit."),
+    )
+    lost_answers = models.CharField(
+        _("lost answers"),
+        max_length=5,
+        choices=LostAnswers.choices,
+        default=LostAnswers.ASK,
+        help_text=_("Taking by itself is for an account that nobody but this panel uses."),
+    )
+    answers_for_many = models.BooleanField(
+        _("answers about many orders in one call"),
+        null=True,
+        editable=False,
+        help_text=_("Empty: not tried yet."),
     )
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Inactive: neither synced nor sent to.")
@@ -125,6 +144,17 @@ class Category(models.Model):
         return self.name
 
 
+class DuplicateLinks(models.TextChoices):
+    """What happens to an order for a link on which an order of the same service is still open.
+
+    The provider counts from where the link stood at each order's start: two at once are mixed up.
+    """
+
+    OFF = "off", _("Take it")
+    WARN = "warn", _("Ask the customer once more")
+    REFUSE = "refuse", _("Refuse it")
+
+
 class Service(models.Model):
     """A thing sold: the provider's service with our price. Never deleted; what vanishes is switched off."""
 
@@ -164,6 +194,13 @@ class Service(models.Model):
         max_length=300,
         blank=True,
         help_text=_("Not sold until an operator lets it go on."),
+    )
+    duplicate_links = models.CharField(
+        _("second order for a link"),
+        max_length=6,
+        choices=DuplicateLinks.choices,
+        blank=True,
+        help_text=_("While the first one is open. Empty: as for the whole site."),
     )
     first_seen_at = models.DateTimeField(_("first seen at"), default=timezone.now, editable=False)
     changed_at = models.DateTimeField(_("changed at"), default=timezone.now, editable=False)
@@ -291,6 +328,52 @@ class ExchangeRate(models.Model):
         super().clean()
         if self.currency == settings.SITE_CURRENCY:
             raise ValidationError({"currency": _("This is the site's own currency; it needs no rate.")})
+
+
+class TaughtText(models.Model):
+    """What an operator has said a provider's refusal of `add` means, where the error table knows no row.
+
+    Read after the table's own rows (`provider-dialects.md`, section 2).
+    """
+
+    class Meaning(models.TextChoices):
+        """The class of the error table."""
+
+        REFUSED = "refused", _("Refused: not placed; the order ends and is refunded")
+        LATER = "later", _("Later: not placed; the same order is sent again after a while")
+        HALT = "halt", _("Halt: not placed; nothing is sent to the provider until it is let go on")
+        UNCERTAIN = "uncertain", _("Uncertain: it may have been placed; a person settles each order")
+
+    provider = models.ForeignKey(
+        Provider,
+        on_delete=models.CASCADE,
+        related_name="taught_texts",
+        db_index=False,
+        verbose_name=_("provider"),
+    )
+    text = models.CharField(
+        _("text"),
+        max_length=300,
+        help_text=_("Part of what the provider says, in lower case, without links."),
+    )
+    meaning = models.CharField(_("means"), max_length=10, choices=Meaning.choices)
+    taught_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("taught by")
+    )
+    taught_at = models.DateTimeField(_("taught at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("taught text")
+        verbose_name_plural = _("taught texts")
+        ordering = ("provider", "text")
+        constraints = [
+            # Also serves the look-up before a provider is called.
+            models.UniqueConstraint(fields=["provider", "text"], name="catalog_taughttext_once"),
+            models.CheckConstraint(condition=~Q(text=""), name="catalog_taughttext_says_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.text}"
 
 
 class SyncRun(models.Model):

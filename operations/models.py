@@ -16,6 +16,7 @@ class Alert(models.Model):
         ORDER_UNCERTAIN = "order_uncertain", _("Order uncertain")
         ORDER_HELD = "order_held", _("Order held")
         ORDER_UNREADABLE = "order_unreadable", _("Order's answer unreadable")
+        ORDERS_OVERDUE = "orders_overdue", _("Orders not sent in time")
         MONEY_WRONG = "money_wrong", _("Books do not agree")
 
     kind = models.CharField(_("kind"), max_length=40, choices=Kind.choices)

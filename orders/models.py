@@ -150,6 +150,13 @@ class Order(models.Model):
             # Staff looking for what a provider talks about, or for a link.
             models.Index(fields=["provider_order_id"], name="orders_order_provider_id"),
             models.Index(LinkStart("link"), name="orders_order_link_start"),
+            # Whether a link has an open order of a service (`orders/duplicates.py`).
+            models.Index(
+                F("service"),
+                LinkStart("link"),
+                condition=Q(ended_at__isnull=True),
+                name="orders_order_open_link",
+            ),
             models.Index(fields=["status", "-id"], name="orders_order_by_status"),
         ]
 
@@ -204,6 +211,20 @@ class Attempt(models.Model):
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
     answer = models.TextField(_("raw answer"), blank=True, max_length=2000)
     provider_order_id = models.CharField(_("provider's order id"), max_length=100, blank=True)
+    last_seen = models.BigIntegerField(
+        _("newest attempt at its end"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Those with greater numbers began after this one ended, whatever the machines' clocks say."
+        ),
+    )
+    balance_before = MoneyField(_("balance before"), null=True, blank=True)
+    balance_before_text = models.CharField(_("balance before, as answered"), max_length=100, blank=True)
+    balance_before_at = models.DateTimeField(_("balance before asked at"), null=True, blank=True)
+    balance_after = MoneyField(_("balance after"), null=True, blank=True)
+    balance_after_text = models.CharField(_("balance after, as answered"), max_length=100, blank=True)
+    balance_after_at = models.DateTimeField(_("balance after asked at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("attempt")
@@ -223,6 +244,90 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order} {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+
+class LostAnswer(models.Model):
+    """The search for the provider's id of an order whose answer to `add` was lost (`orders/tracing.py`).
+
+    The id lies between two that are known, since a provider's ids grow; both bounds are left out.
+    """
+
+    class State(models.TextChoices):
+        """How far the search has come."""
+
+        WAITING = "waiting", _("Waits for a later order's id")
+        SEARCHING = "searching", _("Under way")
+        WHOLE = "whole", _("All ids asked about")
+        STOPPED = "stopped", _("Stopped: too many ids")
+        IMPOSSIBLE = "impossible", _("Not possible")
+
+    attempt = models.OneToOneField(
+        Attempt, on_delete=models.PROTECT, related_name="lost_answer", verbose_name=_("attempt")
+    )
+    provider = models.ForeignKey(
+        Provider, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("provider")
+    )
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
+    why = models.CharField(_("why"), max_length=200, blank=True)
+    id_before = models.BigIntegerField(_("known id before"), null=True, blank=True)
+    id_after = models.BigIntegerField(_("known id after"), null=True, blank=True)
+    asked_to = models.BigIntegerField(
+        _("asked up to"),
+        null=True,
+        blank=True,
+        help_text=_("The greatest id asked about; the search goes on there."),
+    )
+    calls = models.PositiveIntegerField(_("calls made"), default=0)
+    calls_allowed = models.PositiveIntegerField(_("calls allowed"), default=0)
+    due_at = models.DateTimeField(_("due at"), null=True, blank=True)
+    searched_at = models.DateTimeField(_("searched at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("lost answer")
+        verbose_name_plural = _("lost answers")
+        ordering = ("-id",)
+        indexes = [
+            # What is searched next.
+            models.Index(
+                fields=["provider", "due_at"],
+                condition=Q(due_at__isnull=False),
+                name="orders_lostanswer_due",
+            ),
+            # Whose windows an id lies in.
+            models.Index(fields=["provider", "id_after"], name="orders_lostanswer_window"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.attempt)
+
+
+class Candidate(models.Model):
+    """An order of the provider's account that is none of ours: its answer was lost, or it is foreign."""
+
+    provider = models.ForeignKey(
+        Provider, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("provider")
+    )
+    number = models.BigIntegerField(_("provider's order id"))
+    status_text = models.CharField(_("status"), max_length=100, blank=True)
+    charge = MoneyField(_("charge"), null=True, blank=True, help_text=_("In the provider's currency."))
+    remains = models.BigIntegerField(_("remains"), null=True, blank=True)
+    start_count = models.BigIntegerField(_("start count"), null=True, blank=True)
+    is_foreign = models.BooleanField(
+        _("another currency"), default=False, help_text=_("Charged in a currency other than the provider's.")
+    )
+    seen_at = models.DateTimeField(_("seen at"))
+
+    class Meta:
+        verbose_name = _("candidate")
+        verbose_name_plural = _("candidates")
+        ordering = ("provider", "number")
+        constraints = [
+            # Also serves the look-up of those within a window.
+            models.UniqueConstraint(fields=["provider", "number"], name="orders_candidate_once"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.number)
 
 
 class OrderEvent(models.Model):
@@ -246,6 +351,7 @@ class OrderEvent(models.Model):
         CANCEL_UNANSWERED = "cancel_unanswered", _("Cancel without a clear answer")
         CANCELED_HERE = "canceled_here", _("Canceled before it was sent")
         SETTLED = "settled", _("Settled by an operator")
+        FOUND = "found", _("Found at the provider")
 
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, related_name="events", db_index=False, verbose_name=_("order")

@@ -1,0 +1,34 @@
+"""What becomes of lost answers at a provider."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("catalog", "0001_initial")]
+
+    operations = [
+        migrations.AddField(
+            model_name="provider",
+            name="answers_for_many",
+            field=models.BooleanField(
+                editable=False,
+                help_text="Empty: not tried yet.",
+                null=True,
+                verbose_name="answers about many orders in one call",
+            ),
+        ),
+        migrations.AddField(
+            model_name="provider",
+            name="lost_answers",
+            field=models.CharField(
+                choices=[
+                    ("ask", "Show what was found to the person who settles"),
+                    ("adopt", "Take an order that fits one lost answer only"),
+                ],
+                default="ask",
+                help_text="Taking by itself is for an account that nobody but this panel uses.",
+                max_length=5,
+                verbose_name="lost answers",
+            ),
+        ),
+    ]
