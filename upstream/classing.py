@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import responses
 
+from upstream.bounds import bounds_in
 from upstream.errors import (
+    Bounds,
     CancelRefused,
     Halt,
     Later,
@@ -162,6 +164,11 @@ def matching(text: str) -> str:
     return " ".join(without_urls(text.lower())[:MATCHED_LIMIT].replace("_", " ").split())
 
 
+def words_of(text: str, *, link: str) -> str:
+    """Return an error text of `add` as the patterns see it, without the link that was sent."""
+    return matching(without_link(text.lower(), link))
+
+
 def row_of(text: str, rows: tuple[Row, ...] = ADD_ROWS) -> Row | None:
     """Return the first row that an error text matches."""
     seen = matching(text)
@@ -181,7 +188,8 @@ def class_of_add_error(text: str | None, *, reply: Reply, link: str = "") -> Pro
 
     A text that matches a row wins over the HTTP status. `link` is the one that was sent: a text that repeats
     it holds a customer's words, which decide nothing. `rule` is "misconfigured" for a status that speaks of
-    our settings: whether anything was placed then, `balance` must tell.
+    our settings: whether anything was placed then, `balance` must tell. A text that no row knows stands in
+    the fault's `words`, for what a person may have taught of it (`taught.py`).
     """
     own_words = text and without_link(text.lower(), link)
     row = _worded_row(own_words, reply)
@@ -189,22 +197,27 @@ def class_of_add_error(text: str | None, *, reply: Reply, link: str = "") -> Pro
     turned_away = reply.status == HTTPStatus.TOO_MANY_REQUESTS and row is not None and row.kind is Uncertain
     if row is not None and text and not turned_away:
         return _by_row(row, text, reply, own_words)
-    return _by_status(text, reply, own_words)
+    fault = _by_status(text, reply, own_words)
+    if text and fault.rule in ("unknown_text", "http_5xx") and not _says_its_own_name(text, reply):
+        # Without the key, as what is shown to the person who teaches.
+        fault.words = words_of(reply.hide(text), link=link)
+    return fault
 
 
 def _worded_row(text: str | None, reply: Reply) -> Row | None:
-    """Return the row that an error text matches, unless a 5xx merely says its own name.
+    """Return the row that an error text matches, unless a 5xx merely says its own name."""
+    return None if not text or _says_its_own_name(text, reply) else row_of(text)
+
+
+def _says_its_own_name(text: str, reply: Reply) -> bool:
+    """Tell whether the text of a 5xx is but the name of its status.
 
     A 503 "Service (Temporarily) Unavailable" is a gateway's word about itself, not about a service of ours,
     and the order may have been placed.
     """
-    if not text:
-        return None
     name = responses.get(reply.status, "").lower()
     bare = matching(text).replace(" is ", " ").replace(" temporarily ", " ")
-    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR and name and name in bare:
-        return None
-    return row_of(text)
+    return reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR and bool(name) and name in bare
 
 
 def _by_row(row: Row, text: str, reply: Reply, own_words: str | None = None) -> ProviderError:
@@ -221,7 +234,12 @@ def _by_row(row: Row, text: str, reply: Reply, own_words: str | None = None) -> 
         )
     if row.kind is Refused:
         return Refused(
-            said, rule=row.rule, raw=raw, http_status=status, switch_service_off=row.switch_service_off
+            said,
+            rule=row.rule,
+            raw=raw,
+            http_status=status,
+            switch_service_off=row.switch_service_off,
+            bounds=bounds_in(matching(own_words or text)) if row.rule == "quantity" else Bounds(),
         )
     if row.kind is Halt:
         return Halt(said, rule=row.rule, raw=raw, http_status=status, funds=row.funds)

@@ -7,7 +7,10 @@ from urllib.parse import quote, quote_plus
 
 _BLANKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 # Surrogates come from JSON such as "\ud800"; neither they nor NUL can be stored as UTF-8 text by a database.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Marks of direction turn the text around them, so that "gpj.exe" reads "exe.jpg": letters turn by themselves.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 MASK = "***"
 
@@ -18,7 +21,10 @@ def clean(text: str, *, limit: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` trimmed, line breaks and tabs as blanks, other control characters dropped."""
+    """Return `text` trimmed, line breaks and tabs as blanks, without control characters.
+
+    Marks of direction are control characters too.
+    """
     return _UNPRINTABLE.sub("", _BLANKS.sub(" ", text)).strip()
 
 

@@ -1,5 +1,7 @@
 """What may go wrong with a call, by what the caller does next (`provider-dialects.md`, section 2)."""
 
+from dataclasses import dataclass
+
 from upstream.cleaning import clean
 
 TEXT_LIMIT = 500
@@ -13,6 +15,9 @@ class ProviderError(Exception):
     `rule` is the short stable id of the row of the error table; `http_status` is None when no answer came.
     """
 
+    words: str = ""
+    """An error text of `add` that no row of the table knows, as the rows see it: a person may teach it."""
+
     def __init__(self, text: str, *, rule: str, raw: str = "", http_status: int | None = None) -> None:
         self.text = clean(text, limit=TEXT_LIMIT)
         self.raw = clean(raw, limit=RAW_LIMIT)
@@ -24,10 +29,19 @@ class ProviderError(Exception):
         return f"{type(self).__name__}({self.text!r}, rule={self.rule!r}, http_status={self.http_status})"
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The least and the greatest quantity that a refusal names; None: it names none."""
+
+    least: int | None = None
+    greatest: int | None = None
+
+
 class Refused(ProviderError):
     """Raised when `add` was refused for good: nothing was placed, and the same order would be refused again.
 
-    `switch_service_off`: the provider does not sell this service (now), whatever the order.
+    `switch_service_off`: the provider does not sell this service (now), whatever the order. `bounds` are
+    those of the service, as far as a refused quantity's text names them.
     """
 
     def __init__(
@@ -38,9 +52,11 @@ class Refused(ProviderError):
         raw: str = "",
         http_status: int | None = None,
         switch_service_off: bool = False,
+        bounds: Bounds = Bounds(),
     ) -> None:
         super().__init__(text, rule=rule, raw=raw, http_status=http_status)
         self.switch_service_off = switch_service_off
+        self.bounds = bounds
 
 
 class Later(ProviderError):

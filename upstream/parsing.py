@@ -18,6 +18,13 @@ MAX_DIGITS = 18
 
 ID_LIMIT = 100
 
+MAX_BRACKETS = 500_000
+MAX_COMMAS = 1_000_000
+"""What an answer may have of them, in texts too: several times what the longest of catalogues has.
+
+An empty list is three bytes of JSON and sixty in memory: twenty megabytes of them took a gigabyte.
+"""
+
 _UNKNOWN_NUMBERS = frozenset({"", "-", "unknown", "n/a"})
 _NO_BREAK_BLANKS = re.compile("[\u00a0\u2009\u202f]")
 
@@ -50,6 +57,12 @@ _STATUSES: dict[str, Status] = {
 }
 
 
+class _Fractional(str):
+    """A number that JSON wrote with a point or an exponent: to be read as a number, and never as an id."""
+
+    __slots__ = ()
+
+
 class Unreadable(ValueError):
     """Raised when an answer, or a value in it, cannot be read; its text says what, and is short."""
 
@@ -57,10 +70,13 @@ class Unreadable(ValueError):
 def decode_body(body: bytes) -> object:
     """Return the JSON in `body` with every number as text.
 
-    Raises `Unreadable` when there is none: HTML, cut off, empty, or nested too deep.
+    Raises `Unreadable` when there is none: HTML, cut off, empty, nested too deep, or of too many values.
     """
+    # Counted before it is parsed: what it would take in memory is taken by then.
+    if body.count(b"{") + body.count(b"[") > MAX_BRACKETS or body.count(b",") > MAX_COMMAS:
+        raise Unreadable("too many values")
     try:
-        return json.loads(body_text(body), parse_float=str, parse_int=str, parse_constant=str)
+        return json.loads(body_text(body), parse_float=_Fractional, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         pass
     raise Unreadable("no JSON" if body.strip() else "an empty body")
@@ -219,8 +235,11 @@ def status_word(value: object) -> Status | None:
 def order_id_text(value: object) -> str | None:
     """Return the id of an order or a service as text, or None if it is none (null, "", 0, -1, a sentence).
 
-    An id is at most 100 letters, digits, "-", "_" and ":", with a digit among them.
+    An id is at most 100 letters, digits, "-", "_" and ":", with a digit among them; "1e9" is one as a text,
+    and none as a number.
     """
+    if isinstance(value, _Fractional):
+        return None
     text = value.strip(" ") if isinstance(value, str) else ""
     return text if len(text) <= ID_LIMIT and _ID.fullmatch(text) else None
 

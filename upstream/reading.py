@@ -8,6 +8,7 @@ from typing import TypeVar
 from upstream.answers import Balance, Catalogue, OrderStatus, ServiceRow, SkippedRow
 from upstream.cleaning import clean
 from upstream.parsing import (
+    MAX_DIGITS,
     Unreadable,
     is_grouped,
     money,
@@ -26,7 +27,8 @@ CURRENCY_LIMIT = 10
 REASON_LIMIT = 200
 BALANCE_LIMIT = 100
 
-_PLAIN_THOUSANDS = re.compile(r"[0-9]{4,}(?:[.,]0{1,2})?")
+# Of a length that is kept: a row that cannot be read anyway says nothing of how the others are written.
+_PLAIN_THOUSANDS = re.compile(rf"[0-9]{{4,{MAX_DIGITS}}}(?:[.,]0{{1,2}})?")
 _ONE_OR_ONE_THOUSAND = re.compile(r"-?[0-9]+\.[0-9]{3}")
 _FLAGS: dict[str, bool] = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 

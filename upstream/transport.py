@@ -5,7 +5,6 @@ import logging
 import re
 import time
 from http.client import HTTPResponse as PlainResponse
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -19,6 +18,9 @@ from upstream.cleaning import Secret
 from upstream.replies import Reply
 
 CHUNK_BYTES = 64 * 1024
+
+MAX_HEAD_BYTES = 256 * 1024
+"""An answer's status line and headers, interim answers included: http.client alone takes six megabytes."""
 
 MAX_IDLE_SECONDS = 1.0
 """How long an idle connection may be and still be used again.
@@ -125,14 +127,19 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-class _Deadline(io.RawIOBase):
-    """Reads a socket until a moment: its own timeout is for one `recv`, and a byte a second resets it."""
+class _Bounded(io.RawIOBase):
+    """Reads a socket until a moment, and no endless head.
+
+    The socket's own timeout is for one `recv`, and a byte a second resets it.
+    """
 
     def __init__(self, raw: io.RawIOBase, connection: "_Socket") -> None:
         super().__init__()
         self._raw = raw
         self._connection = connection
         self._ends_at = time.monotonic() + (connection.gettimeout() or 0.0)
+        self._read_bytes = 0
+        self.reads_head = True
 
     def readable(self) -> bool:
         return True
@@ -142,7 +149,11 @@ class _Deadline(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the answer takes too long")
         self._connection.settimeout(left)
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._read_bytes += count or 0
+        if self.reads_head and self._read_bytes > MAX_HEAD_BYTES:
+            raise OSError(f"a head of more than {MAX_HEAD_BYTES} bytes")
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -159,7 +170,15 @@ class _Response(PlainResponse):
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Deadline(self.fp.detach(), sock))
+        self._bounded = _Bounded(self.fp.detach(), sock)
+        self.fp = io.BufferedReader(self._bounded)
+
+    def begin(self) -> None:
+        """Read the head, and drop its cookies: none is kept, and long ones take many seconds to parse."""
+        super().begin()
+        self._bounded.reads_head = False
+        for name in ("Set-Cookie", "Set-Cookie2"):
+            del self.headers[name]
 
 
 class _Connecting:
@@ -217,7 +236,6 @@ def _session(pool_size: int) -> requests.Session:
     adapter.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
     session = _Session()
     session.trust_env = False  # no proxy and no .netrc of the machine
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session

@@ -85,9 +85,23 @@ def test_latency_is_of_all_actions() -> None:
         assert time.monotonic() - began >= 0.1
 
 
+def test_slow_answers_are_spread_around_their_usual_wait() -> None:
+    spread = Faults(error_before=0.5, slow=0.5, slow_seconds=20, slow_spread=0.4)
+    waits = [spread.drawn("add", draw).wait_seconds for draw in (0.25, 0.5, 0.75, 0.9999)]
+    assert waits == pytest.approx([0, 12, 20, 28], abs=0.1)
+    assert Faults(slow=1, slow_seconds=20).drawn("add", 0.9).wait_seconds == 20
+
+
 @pytest.mark.parametrize(
     "shares",
-    [{"lost": 1.1}, {"lost": -0.1}, {"lost": float("nan")}, {"lost": 0.6, "slow": 0.6}, {"slow_seconds": -1}],
+    [
+        {"lost": 1.1},
+        {"lost": -0.1},
+        {"lost": float("nan")},
+        {"lost": 0.6, "slow": 0.6},
+        {"slow_seconds": -1},
+        {"slow_spread": 1.1},
+    ],
 )
 def test_shares_that_make_no_sense_are_refused(shares: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):

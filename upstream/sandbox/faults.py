@@ -4,7 +4,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from upstream.sandbox.settings import not_negative, shares_of_one
@@ -87,7 +87,8 @@ class Faults:
     """Shares (0 to 1, at most 1 together) of the calls that meet a fault, and the latency of all calls.
 
     `on` says whether the shares hold for `add` only or for all actions. "before" is before, "after" is after
-    the call was carried out. Raises ValueError for what makes no sense.
+    the call was carried out. Slow answers take `slow_seconds`, up to the share `slow_spread` more or less.
+    Raises ValueError for what makes no sense.
     """
 
     error_before: float = 0.0
@@ -97,6 +98,7 @@ class Faults:
     lost: float = 0.0
     slow: float = 0.0
     slow_seconds: float = 10.0
+    slow_spread: float = 0.0
     latency_seconds: float = 0.0
     on: Literal["add", "all"] = "add"
 
@@ -104,6 +106,7 @@ class Faults:
         """Refuse what makes no sense."""
         not_negative("slow answers' wait", self.slow_seconds)
         not_negative("latency", self.latency_seconds)
+        shares_of_one(slow_spread=self.slow_spread)
         if self.on not in ("add", "all"):
             raise ValueError("faults are on add or on all")
         shares_of_one(
@@ -129,9 +132,13 @@ class Faults:
         )
         for share, fault in shares:
             if draw < share:
-                return fault
+                return self._spread(fault, draw / share)
             draw -= share
         return PLAIN
+
+    def _spread(self, fault: Fault, place: float) -> Fault:
+        """Return a fault whose wait lies at a place, 0 to 1, between the shortest and the longest."""
+        return replace(fault, wait_seconds=fault.wait_seconds * (1 + self.slow_spread * (2 * place - 1)))
 
 
 class Script:
