@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import StringIO
 
 import pytest
@@ -117,6 +117,33 @@ def test_findings_as_json(order: Order) -> None:
         "ok": False,
         "findings": [f"order {order.pk}: charge 129.999999, its customer's wallet moved -130.000000"],
     }
+
+
+@pytest.mark.tampers
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_findings_are_printed_as_they_are_found(
+    order: Order, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    said, seen = StringIO(), []
+
+    def found() -> Iterator[str]:
+        for name in ("Первая", 'the "second"', "third"):
+            seen.append(said.getvalue())
+            yield name
+
+    monkeypatch.setattr("panel.management.commands.audit_money.audit_money", found)
+    with pytest.raises(SystemExit):
+        call_command("audit_money", *words, stdout=said)
+
+    assert [("Первая" in before, "second" in before) for before in seen] == [
+        (False, False),
+        (True, False),
+        (True, True),
+    ]
+    if words:
+        findings = ["Первая", 'the "second"', "third"]
+        assert json.loads(said.getvalue()) == {"ok": False, "findings": findings}
+        assert said.getvalue().count("\n") == 1
 
 
 @pytest.mark.tampers

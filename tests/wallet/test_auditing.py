@@ -3,10 +3,11 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from tests.factories import credit
-from tests.wallet.tampering import run, triggers_of, write_transfer
+from tests.wallet.tampering import past_foreign_keys, run, triggers_of, unchecked, write_transfer
 from wallet import ledger
 from wallet.auditing import POSTGRES_TRIGGERS, SIDES, TRIGGERS, audit_ledger
 from wallet.models import Entry, LedgerAccount, Transfer
@@ -124,6 +125,102 @@ def test_each_kind_of_transfer_has_its_side() -> None:
     assert set(SIDES) == set(Transfer.Kind)
 
 
+@pytest.mark.parametrize("legs", [("-1", "1"), ("-1", "2", "-1")])
+def test_a_transfer_of_which_no_wallet_knows_is_found(
+    wallet: LedgerAccount, tampering: Unprotect, legs: tuple[str, ...]
+) -> None:
+    accounts = map(ledger.system_account, (Kind.SALES, Kind.ADJUSTMENTS, Kind.TOPUPS))
+    number = write_transfer(*zip(accounts, legs, strict=False))
+
+    assert list(audit_ledger()) == [
+        f"transfer {number} (adjustment x): not between one wallet and the account of its kind"
+    ]
+
+
+def test_a_third_account_in_a_transfer_is_found(wallet: LedgerAccount, tampering: Unprotect) -> None:
+    adjustments, topups = map(ledger.system_account, (Kind.ADJUSTMENTS, Kind.TOPUPS))
+    number = write_transfer((wallet, "-1"), (adjustments, "2"), (topups, "-1"))
+    run("UPDATE wallet_ledgeraccount SET balance = balance - 1000000 WHERE id = %s", wallet.pk)
+
+    assert list(audit_ledger()) == [
+        f"transfer {number} (adjustment x): not between one wallet and the account of its kind"
+    ]
+
+
+def test_an_account_of_no_kind_is_found(wallet: LedgerAccount, tampering: Unprotect) -> None:
+    sales = ledger.system_account(Kind.SALES)
+    run("UPDATE wallet_ledgeraccount SET kind = 'pocket' WHERE id = %s", sales.pk)
+
+    misled, account = audit_ledger()
+    assert misled.startswith("transfer ")
+    assert account == f"account {sales.pk}: kind 'pocket' with owner None and balance None"
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("balance = 5 WHERE kind = 'sales'", "owner None and balance 0.000005"),
+        ("balance = NULL WHERE kind = 'wallet'", "and balance None"),
+        ("owner_id = NULL WHERE kind = 'wallet'", "owner None and balance 40.000000"),
+    ],
+)
+def test_an_account_that_is_half_a_wallet_is_found(
+    wallet: LedgerAccount, tampering: Unprotect, change: str, found: str
+) -> None:
+    with unchecked("wallet_ledgeraccount", "wallet_account_wallets_have_owner_and_balance"):
+        run(f"UPDATE wallet_ledgeraccount SET {change}")
+
+    (finding,) = audit_ledger()
+    assert finding.startswith("account ")
+    assert finding.endswith(found)
+
+
+def test_a_wallet_below_zero_is_found_though_its_entries_say_so(
+    wallet: LedgerAccount, tampering: Unprotect
+) -> None:
+    with unchecked("wallet_ledgeraccount", "wallet_account_balance_not_negative"):
+        run("UPDATE wallet_ledgeraccount SET balance = balance - 50000000 WHERE id = %s", wallet.pk)
+    write_transfer((wallet, "-50"), (ledger.system_account(Kind.ADJUSTMENTS), "50"))
+
+    assert list(audit_ledger()) == [
+        f"wallet {wallet.pk}: stored balance -10.000000, entries sum to -10.000000"
+    ]
+
+
+def test_amounts_whose_sum_no_database_could_keep_are_found(
+    wallet: LedgerAccount, tampering: Unprotect
+) -> None:
+    tampering("wallet_entry")
+    run("UPDATE wallet_entry SET amount = %s WHERE account_id = %s", 2**63 - 1, wallet.pk)
+
+    charge, *_, stored = without_triggers()
+    assert charge.startswith("transfer ")
+    assert stored.endswith(f"entries sum to {Decimal(2 * (2**63 - 1)).scaleb(-6)}")
+
+
+def test_a_wallet_whose_row_is_gone_is_found(wallet: LedgerAccount, tampering: Unprotect) -> None:
+    mine = sorted(Entry.objects.filter(account=wallet).values_list("pk", flat=True))
+    with past_foreign_keys() as found:
+        run("DELETE FROM wallet_ledgeraccount WHERE id = %s", wallet.pk)
+        found += audit_ledger()
+
+    assert [finding for finding in found if finding.startswith("entry ")] == [
+        f"entry {pk}: its account {wallet.pk} is not there" for pk in mine
+    ]
+    assert sum("not between one wallet" in finding for finding in found) == len(mine) == 2
+
+
+def test_entries_whose_transfer_is_gone_are_found(wallet: LedgerAccount, tampering: Unprotect) -> None:
+    charge = Transfer.objects.get(kind="order_charge")
+    legs = sorted(charge.entries.values_list("pk", flat=True))
+    with past_foreign_keys() as found:
+        tampering("wallet_transfer")
+        run("DELETE FROM wallet_transfer WHERE id = %s", charge.pk)
+        found += without_triggers()
+
+    assert found == [f"entry {pk}: its transfer {charge.pk} is not there" for pk in legs]
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_a_missing_trigger_is_found(tampering: Unprotect, table: str) -> None:
     missing = triggers_of(table)
@@ -142,6 +239,27 @@ def test_a_trigger_that_sleeps_is_found(tampering: Unprotect, state: str) -> Non
     run(f"ALTER TABLE wallet_entry {state} TRIGGER wallet_entry_no_delete")
 
     assert list(audit_ledger()) == ["trigger wallet_entry_no_delete is missing: entries could be changed"]
+
+
+def test_a_trigger_of_that_name_elsewhere_protects_nothing(tampering: Unprotect) -> None:
+    tampering("wallet_entry")
+    does = (
+        "FOR EACH ROW EXECUTE FUNCTION wallet_refuse_change()"
+        if connection.vendor == "postgresql"
+        else "BEGIN SELECT 1; END"
+    )
+    run(f"CREATE TRIGGER wallet_entry_no_delete BEFORE DELETE ON wallet_ledgeraccount {does}")
+
+    assert "trigger wallet_entry_no_delete is missing: entries could be changed" in list(audit_ledger())
+
+
+@pytest.mark.parametrize("size", [10, 200])
+def test_as_many_statements_for_many_as_for_few(alice: User, size: int) -> None:
+    for _ in range(size):
+        credit(alice, 1)
+    with CaptureQueriesContext(connection) as statements:
+        assert list(audit_ledger()) == []
+    assert len(statements) == 5
 
 
 def test_all_triggers_are_there(db: None) -> None:

@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from orders.auditing import audit_orders
-from wallet.auditing import audit_ledger
+from panel.auditing import audit_money
 
 
 class Command(BaseCommand):
@@ -20,13 +21,22 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print what is wrong, or that nothing is."""
-        findings = [*audit_ledger(), *audit_orders()]
-        if options["json"]:
-            self.stdout.write(json.dumps({"ok": not findings, "findings": findings}, ensure_ascii=False))
-        elif findings:
-            self.stdout.write("\n".join(findings))
-        else:
-            self.stdout.write("The money is right.")
-        if findings:
+        """Print what is wrong as it is found, or that nothing is."""
+        findings = audit_money()
+        first = next(findings, None)
+        found = findings if first is None else chain([first], findings)
+        lines = _as_json(found, ok=first is None) if options["json"] else found
+        for piece in lines:
+            self.stdout.write(piece, ending="" if options["json"] else "\n")
+        if first is not None:
             sys.exit(1)
+        if not options["json"]:
+            self.stdout.write("The money is right.")
+
+
+def _as_json(findings: Iterable[str], *, ok: bool) -> Iterator[str]:
+    """Yield one object, `{"ok": …, "findings": […]}`, piece by piece: there may be a million findings."""
+    yield f'{{"ok": {json.dumps(ok)}, "findings": ['
+    for number, finding in enumerate(findings):
+        yield (", " if number else "") + json.dumps(finding, ensure_ascii=False)
+    yield "]}\n"

@@ -88,6 +88,9 @@ def _add_faults(parser: CommandParser) -> None:
     parser.add_argument("--slow", type=_share, default=0, metavar="SHARE", help="accepted, answered late")
     parser.add_argument("--slow-seconds", type=float, default=10, metavar="SECONDS")
     parser.add_argument(
+        "--slow-spread", type=_share, default=0, metavar="SHARE", help="of them more or less, by chance"
+    )
+    parser.add_argument(
         "--html", type=_share, default=0, metavar="SHARE", help="HTML, half of it after accepting"
     )
     parser.add_argument(
@@ -137,6 +140,7 @@ def _faults(options: dict[str, Any]) -> Faults:
         lost=options["lost"],
         slow=options["slow"],
         slow_seconds=options["slow_seconds"],
+        slow_spread=options["slow_spread"],
         html_before=options["html"] / 2,
         html_after=options["html"] / 2,
         on=options["faults_on"],
