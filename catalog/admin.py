@@ -14,14 +14,24 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from accounts.requests import row_number
+from catalog.admin_filters import ProviderFilter
 from catalog.forms import ProviderForm
 from catalog.halting import BY_HAND, halt, resume
-from catalog.models import ON_SALE, Category, ExchangeRate, PriceRule, Provider, Service, SyncRun
+from catalog.models import (
+    ON_SALE,
+    Category,
+    ExchangeRate,
+    PriceRule,
+    Provider,
+    Service,
+    SyncRun,
+    TaughtText,
+)
 from catalog.pricing import markup_for_everything, save_rate, set_markup
 from catalog.providers import save_provider
 from catalog.searching import matching
 from catalog.selling import let_go_on, why_not_sold
+from catalog.taught_admin import TaughtTextAdmin
 from money.display import plain, shown
 from operations.waking import wake
 
@@ -45,14 +55,22 @@ class ProviderAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     actions = ("sync_now", "sync_shorter", "ask_balance", "resume", "halt_by_hand")
     readonly_fields = (
-        *("shown_state", "probe_at", "failed_probes", "paced_until"),
+        *("shown_state", "probe_at", "failed_probes", "paced_until", "answers_for_many"),
         *("shown_balance", "balance_text", "balance_at", "balance_error", "created_at"),
     )
     fieldsets = (
         (None, {"fields": ("name", "is_active")}),
-        (_("Account"), {"fields": ("url", "new_key", "currency", "method")}),
+        (_("Account"), {"fields": ("url", "new_key", "currency", "method", "lost_answers")}),
         (_("Pace"), {"fields": ("calls_at_once", "calls_per_second")}),
-        (_("State"), {"fields": ("shown_state", "probe_at", "failed_probes", "paced_until", "created_at")}),
+        (
+            _("State"),
+            {
+                "fields": (
+                    *("shown_state", "probe_at", "failed_probes", "paced_until"),
+                    *("answers_for_many", "created_at"),
+                )
+            },
+        ),
         (_("Balance"), {"fields": ("shown_balance", "balance_text", "balance_at", "balance_error")}),
     )
 
@@ -146,23 +164,6 @@ def _state_of_a_going(provider: Provider) -> str:
     return gettext("does not answer") if provider.balance_error else gettext("works")
 
 
-class ProviderFilter(admin.SimpleListFilter):
-    """Offers providers by their names alone; Django's own filter would fetch, and decrypt, their keys."""
-
-    title = _("provider")
-    parameter_name = "provider"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[Any, str]]:
-        """Offer all."""
-        return list(Provider.objects.values_list("pk", "name"))
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
-        """Keep what is the chosen one's."""
-        # While it counts rows for each choice, Django hands the ids themselves in.
-        provider_id = row_number(str(self.value() or ""))
-        return queryset if provider_id is None else queryset.filter(provider=provider_id)
-
-
 class SoldFilter(admin.SimpleListFilter):
     """Tells what customers can order from the rest."""
 
@@ -203,8 +204,9 @@ class ServiceAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
     autocomplete_fields = ("category",)
     show_full_result_count = False
     actions = ("let_go_on", "hide", "show")
+    decided_here = ("is_hidden", "category", "duplicate_links")
     fieldsets = (
-        (None, {"fields": ("shown_state", "is_hidden", "category", "markup")}),
+        (None, {"fields": ("shown_state", "is_hidden", "category", "markup", "duplicate_links")}),
         (
             _("As the provider says"),
             {
@@ -220,7 +222,7 @@ class ServiceAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
     def get_readonly_fields(self, request: HttpRequest, obj: Service | None = None) -> Sequence[str]:
         """Let only what is decided here be changed."""
         fields = (field for _, options in self.fieldsets for field in options["fields"])
-        return [field for field in fields if field not in ("is_hidden", "category")]
+        return [field for field in fields if field not in self.decided_here]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
         """Fetch what the columns show at once, without keys."""
@@ -382,3 +384,6 @@ class SyncRunAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse: a run is a record."""
         return False
+
+
+admin.site.register(TaughtText, TaughtTextAdmin)

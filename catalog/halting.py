@@ -15,15 +15,17 @@ from operations.alerting import close_alerts, raise_alert
 from operations.models import Alert
 from operations.waking import wake
 from upstream.errors import Halt, Later, ProviderError
+from upstream.taught import RULE as TAUGHT
 
 logger = logging.getLogger(__name__)
 
 BY_HAND = "by_hand"
 FUNDS = "funds"
 
-NOT_PROBED = frozenset({BY_HAND, "missing_parameter", "service_unknown"})
+NOT_PROBED = frozenset({BY_HAND, TAUGHT, "missing_parameter", "service_unknown"})
 """Halts that a good `balance` says nothing of: a person ends them. The last two are refusals of `add` that
-cost orders, three more each time if the provider went on by itself."""
+cost orders, three more each time if the provider went on by itself. A taught one costs none, but would begin
+anew with each order for ever, with an alert each time, about words that only a person understands."""
 
 UNNAMED_WAIT_SECONDS = 30
 """For a provider that asks for fewer calls and does not say for how long (dialects, section 2)."""

@@ -113,6 +113,12 @@ class Provider(models.Model):
     )
 
     created_at = models.DateTimeField(_("added at"), default=timezone.now, editable=False)
+    account_since = models.DateTimeField(
+        _("this account since"),
+        default=timezone.now,
+        editable=False,
+        help_text=_("When its address or key was changed last: ids from before are another account's."),
+    )
 
     class Meta:
         verbose_name = _("provider")

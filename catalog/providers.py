@@ -2,17 +2,24 @@
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
+from django.utils import timezone
 
 from catalog.models import Provider
 from catalog.pricing import reprice
 from catalog.probing import probe_soon
 from operations.waking import wake
 
-SETTINGS = ("name", "url", "currency", "method", "calls_at_once", "calls_per_second", "is_active")
+SETTINGS = (
+    *("name", "url", "currency", "method", "calls_at_once", "calls_per_second"),
+    *("lost_answers", "is_active"),
+)
 """What a person decides of a provider, apart from its key; all else in its row is the panel's."""
 
 ACCOUNT = frozenset({"url", "key", "method", "currency"})
 """What makes a provider answer otherwise than before."""
+
+ANOTHER_ACCOUNT = frozenset({"url", "key"})
+"""What may make it another account, whose order ids say nothing of those from before."""
 
 
 @transaction.atomic
@@ -32,9 +39,11 @@ def save_provider(provider: Provider, *, key: str | None = None) -> frozenset[st
     if changed:
         provider.save(update_fields=changed)
     if changed & ACCOUNT:
-        _forget_balance(provider)
+        _forget_answers(provider)
         if not probe_soon(provider):
             wake("catalog.tasks.refresh_provider_balance", provider.pk)
+    if changed & ANOTHER_ACCOUNT:
+        Provider.objects.filter(pk=provider.pk).update(account_since=timezone.now())
     if "currency" in changed:
         reprice(provider)
     return frozenset(changed)
@@ -55,7 +64,7 @@ def _key_of(provider: Provider) -> str | None:
         return None  # encrypted by a SECRET_KEY that is gone: any key is another one
 
 
-def _forget_balance(provider: Provider) -> None:
+def _forget_answers(provider: Provider) -> None:
     Provider.objects.filter(pk=provider.pk).update(
         balance=None,
         balance_text="",
@@ -63,4 +72,5 @@ def _forget_balance(provider: Provider) -> None:
         balance_has_decimals=False,
         balance_at=None,
         balance_error="",
+        answers_for_many=None,
     )

@@ -1,6 +1,7 @@
 """Raising and closing alerts: one open alert per cause, one e-mail per cause and hour."""
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
@@ -15,6 +16,11 @@ from operations.waking import wake
 logger = logging.getLogger(__name__)
 
 MAIL_EVERY = timedelta(hours=1)
+GATHER_EVERY = timedelta(minutes=5)
+"""How often staff is mailed about orders: the first at once, the next ones of its kind together."""
+
+OF_ORDERS = frozenset({Alert.Kind.ORDER_UNCERTAIN, Alert.Kind.ORDER_HELD, Alert.Kind.ORDER_UNREADABLE})
+AT_ONCE = 200
 
 
 def raise_alert(kind: Alert.Kind, *, cause: str, text: str) -> None:
@@ -40,22 +46,36 @@ def close_alerts(kind: Alert.Kind, *, cause: str) -> int:
 
 
 def mail_alerts() -> int:
-    """Mail staff each open alert that nobody was mailed about within the hour; return how many were."""
-    due = Q(mailed_at=None) | Q(mailed_at__lte=timezone.now() - MAIL_EVERY, last_at__gt=F("mailed_at"))
+    """Mail staff each open alert that nobody was mailed about within the hour; return how many were.
+
+    Those of orders go out together: a provider in trouble makes hundreds of them within a minute.
+    """
     mailed = 0
-    for alert in Alert.objects.filter(due, closed_at=None).order_by("id")[:50]:
+    for alerts in _due():
         # Claimed before sending: of two workers one mails. A crash in between costs an e-mail, not the alert.
+        # What is not ours to claim another worker mails, or it was closed since we looked.
         now = timezone.now()
-        if not _claim(alert, seen=alert.mailed_at, now=now):
-            continue  # another worker mails it, or it was closed since we looked
+        claimed = [alert for alert in alerts if _claim(alert, seen=alert.mailed_at, now=now)]
         try:
-            mailed += _mail_staff(alert)
+            mailed += _mail_staff(claimed) if claimed else 0
         except OSError as error:  # SMTPException is one
             # The claim is given back, and the rest waits too: beat tries again.
-            _claim(alert, seen=now, now=alert.mailed_at)
-            logger.warning("alert.not_mailed alert=%s error=%s", alert.pk, type(error).__name__)
+            for alert in claimed:
+                _claim(alert, seen=now, now=alert.mailed_at)
+            logger.warning("alert.not_mailed alert=%s error=%s", claimed[0].pk, type(error).__name__)
             break
     return mailed
+
+
+def _due() -> Iterator[list[Alert]]:
+    """Yield the alerts to mail about, by mails."""
+    now = timezone.now()
+    due = Q(mailed_at=None) | Q(mailed_at__lte=now - MAIL_EVERY, last_at__gt=F("mailed_at"))
+    waiting = list(Alert.objects.filter(due, closed_at=None).order_by("id")[:AT_ONCE])
+    yield from ([alert] for alert in waiting if alert.kind not in OF_ORDERS)
+    for kind in sorted({alert.kind for alert in waiting} & OF_ORDERS):
+        if not Alert.objects.filter(kind=kind, mailed_at__gt=now - GATHER_EVERY).exists():
+            yield [alert for alert in waiting if alert.kind == kind]
 
 
 def _claim(alert: Alert, *, seen: datetime | None, now: datetime | None) -> bool:
@@ -68,10 +88,12 @@ def _count_again(kind: Alert.Kind, *, cause: str, text: str, now: datetime) -> b
     return bool(open_alert.update(times=F("times") + 1, text=text, last_at=now))
 
 
-def _mail_staff(alert: Alert) -> int:
+def _mail_staff(alerts: list[Alert]) -> int:
     addresses = list(
         get_user_model().objects.filter(is_staff=True, is_active=True).values_list("email", flat=True)[:50]
     )
     if not addresses:
         return 0
-    return send_mail(str(alert), alert.text, None, addresses)
+    subject = str(alerts[0]) if len(alerts) == 1 else f"{alerts[0].get_kind_display()}: {len(alerts)}"
+    send_mail(subject, "\n".join(alert.text for alert in alerts), None, addresses)
+    return len(alerts)

@@ -4,10 +4,19 @@ import logging
 from functools import partial
 
 from celery import current_app
+from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
+
+
+EXPIRES_SECONDS = 60
+"""A worker that is busy for longer is not woken once for each time that somebody wanted it."""
+
+UNREAD_SECONDS = 10
+"""For how long a message is taken for unread: one that was lost keeps back the next for no longer."""
 
 
 def wake(task: str, *args: int) -> None:
@@ -19,8 +28,29 @@ def wake(task: str, *args: int) -> None:
     transaction.on_commit(partial(_send, task, *args))
 
 
+def heard(task: str, *args: object) -> None:
+    """Note that a worker has begun a task: what comes to be due from now on needs another message."""
+    if settings.REDIS_URL:
+        cache.delete(_unread(task, args))
+
+
 def _send(task: str, *args: int) -> None:
+    if _lies_unread(task, args):
+        return
     try:
-        current_app.send_task(task, args=args, retry=False)
+        current_app.send_task(task, args=args, retry=False, expires=EXPIRES_SECONDS)
     except (OperationalError, OSError) as error:
         logger.warning("task.not_sent task=%s error=%s", task, type(error).__name__)
+
+
+def _lies_unread(task: str, args: tuple[int, ...]) -> bool:
+    """Tell whether the same message waits for a worker already.
+
+    A thousand orders at once would else be a thousand messages, before all that beat sends. Only where all
+    processes share the cache; a cache that does not answer (None) keeps no message back.
+    """
+    return bool(settings.REDIS_URL) and cache.add(_unread(task, args), 1, timeout=UNREAD_SECONDS) is False
+
+
+def _unread(task: str, args: tuple[object, ...]) -> str:
+    return f"unread:{task}:{','.join(map(str, args))}"

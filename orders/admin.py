@@ -15,11 +15,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from catalog.admin import ProviderFilter
+from catalog.admin_filters import ProviderFilter
 from money.display import shown
 from orders.links import START_LENGTH, LinkStart
-from orders.models import Attempt, Order, OrderEvent
+from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
 from orders.operating import OperatorPages
+from orders.teaching_pages import TeachingPages
 from orders.timeline import shown_status_label
 from wallet.admin import LINK, LongList, ReadOnly, number_in, short, user_id_of
 from wallet.models import Transfer
@@ -103,7 +104,7 @@ class OrderEventInline(EventColumns, ReadOnly, TabularInline):  # type: ignore[m
 
 
 @admin.register(Order)
-class OrderAdmin(LongList, ReadOnly, OperatorPages):
+class OrderAdmin(LongList, ReadOnly, TeachingPages, OperatorPages):
     """Orders, newest first; canceling, asking the provider and settling are pages of their own."""
 
     list_display = (
@@ -287,3 +288,61 @@ class OrderEventAdmin(EventColumns, OfAnOrder, ModelAdmin):  # type: ignore[misc
     )
     list_filter = ("kind", "at")
     list_select_related = ("order", "actor")
+
+
+@admin.register(LostAnswer)
+class LostAnswerAdmin(LongList, ReadOnly, ModelAdmin):  # type: ignore[misc]
+    """The searches for orders whose answer was lost; decisions are made on the page of those waiting."""
+
+    list_display = (
+        *("id", "order", "provider", "state", "why", "id_before", "id_after"),
+        *("asked_to", "calls", "due_at", "searched_at"),
+    )
+    list_filter = ("state", ProviderFilter)
+    search_fields = ("attempt__order",)  # offers the search; what it does is in get_search_results
+    search_help_text = _("The number of an order.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LostAnswer]:
+        """Fetch the order and the provider with it, without keys."""
+        lost = super().get_queryset(request).select_related("attempt__order", "provider")
+        return lost.defer("provider__key")  # type: ignore[no-any-return]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[LostAnswer], search_term: str
+    ) -> tuple[QuerySet[LostAnswer], bool]:
+        """Search by the attempts of an order, which are indexed."""
+        term = search_term.strip()
+        return queryset.filter(attempt__order=number_in(term)) if term else queryset, False
+
+    @admin.display(description=_("order"))
+    def order(self, lost: LostAnswer) -> Order:
+        """Show whose answer was lost."""
+        return lost.attempt.order
+
+
+@admin.register(Candidate)
+class CandidateAdmin(LongList, ReadOnly, ModelAdmin):  # type: ignore[misc]
+    """Orders that a provider's account has and we have not."""
+
+    list_display = ("number", "provider", "status_text", "shown_charge", "remains", "is_foreign", "seen_at")
+    list_filter = (ProviderFilter, "seen_at")
+    search_fields = ("number",)  # offers the search; what it does is in get_search_results
+    search_help_text = _("The provider's id of an order.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Candidate]:
+        """Fetch the provider with it, without its key."""
+        candidates = super().get_queryset(request).select_related("provider")
+        return candidates.defer("provider__key")  # type: ignore[no-any-return]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Candidate], search_term: str
+    ) -> tuple[QuerySet[Candidate], bool]:
+        """Search by the whole id."""
+        term = search_term.strip()
+        return queryset.filter(number=number_in(term)) if term else queryset, False
+
+    @admin.display(description=_("charge"))
+    def shown_charge(self, candidate: Candidate) -> str:
+        """Show what the provider took, in its currency."""
+        charge = candidate.charge
+        return "—" if charge is None else shown(charge, candidate.provider.currency)

@@ -19,6 +19,7 @@ from catalog.connecting import client_for
 from catalog.halting import heed
 from catalog.models import Provider
 from catalog.pacing import NoSlot, Pace, pace_of
+from operations.draining import is_draining
 from upstream.client import Client
 from upstream.errors import ProviderError
 
@@ -44,7 +45,10 @@ class Work(Generic[Job, Answer]):
 
 
 def work_through(provider: Provider, work: Work[Job, Answer], *, seconds: float) -> int:
-    """Do due jobs until nothing is due or `seconds` are up, and return how many were done."""
+    """Do due jobs until nothing is due or `seconds` are up, and return how many were done.
+
+    A worker that is asked to stop takes no further job; the calls under way are answered and recorded.
+    """
     # The client first: settings that make none cost no job, and halt the provider for staff to see why.
     try:
         client = client_for(provider)
@@ -69,7 +73,7 @@ class _Run(Generic[Job, Answer]):
 
     def start_next(self, pool: ThreadPoolExecutor) -> bool:
         """Begin one call if a slot and a due job are there; tell whether one was begun."""
-        if time.monotonic() >= self.ends_at or len(self.under_way) >= self.provider.calls_at_once:
+        if not self._goes_on() or len(self.under_way) >= self.provider.calls_at_once:
             return False
         with ExitStack() as held:
             try:
@@ -78,11 +82,15 @@ class _Run(Generic[Job, Answer]):
                 )
             except NoSlot:
                 return False  # other workers keep the provider busy; the jobs stay due
-            job = self._take()
+            # Asked again: the wait for the slot was long enough to be told to stop.
+            job = self._take() if self._goes_on() else None
             if job is None:
                 return False
             self.under_way[pool.submit(self._call, job, held.pop_all())] = job
         return True
+
+    def _goes_on(self) -> bool:
+        return time.monotonic() < self.ends_at and not is_draining()
 
     def _take(self) -> Job | None:
         try:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from catalog.halting import heed
 from catalog.models import Provider
+from operations.turns import WORK_SECONDS
 from operations.waking import wake
 from orders.calling import Work, work_through
 from orders.errors import NotCancelable
@@ -75,7 +76,7 @@ def request_cancel(order_id: int, *, actor: User) -> Order:
     return order
 
 
-def cancel_due(provider_id: int, *, seconds: float = 50.0) -> int:
+def cancel_due(provider_id: int, *, seconds: float = WORK_SECONDS) -> int:
     """Ask a provider to cancel what is due; return how many calls were made."""
     provider = Provider.objects.get(pk=provider_id)
     work = Work[Cancel, CancelTaken](

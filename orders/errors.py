@@ -40,12 +40,37 @@ class RequestIdReused(OrderError):
     """Raised when a request id comes again with another service, link or quantity."""
 
 
+class DuplicateLink(OrderError):
+    """Raised when an order of the same service for the same link is still open.
+
+    `own_order_id` is that order, if it is the customer's own; None says nothing of whose it is. `may_agree`
+    tells whether the customer may order all the same.
+    """
+
+    def __init__(self, *, own_order_id: int | None, may_agree: bool) -> None:
+        super().__init__("an order of this service for this link is open")
+        self.own_order_id = own_order_id
+        self.may_agree = may_agree
+
+
 class NotCancelable(OrderError):
     """Raised when an order has ended, was asked to be canceled before, or is past the provider's time."""
 
 
 class NotForSettling(OrderError):
     """Raised when an order does not wait for a person, or somebody settled it first."""
+
+
+class EvidenceChanged(OrderError):
+    """Raised when more became known of an order than was shown to the person who decides about it."""
+
+
+class NotForEnding(OrderError):
+    """Raised when an order that is to be ended by hand is not at its provider as it was shown."""
+
+
+class RemainsOutOfBounds(OrderError):
+    """Raised for a partial end of which everything, nothing, or an unknown number is left undelivered."""
 
 
 class ProviderIdTaken(OrderError):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from catalog.models import Service
-from orders.errors import OrderError, RequestIdReused
+from orders.errors import DuplicateLink, OrderError, RequestIdReused
 from orders.links import MAX_LENGTH
 from orders.messages import field_of, message_of
 from orders.models import Order
@@ -42,6 +42,8 @@ class OrderForm(forms.Form):
         widget=forms.HiddenInput, max_length=64, validators=[RegexValidator(r"^[0-9A-Za-z_-]{8,64}$")]
     )
     agreed_price = forms.DecimalField(widget=forms.HiddenInput, max_digits=18, decimal_places=6)
+    # For which link a second order is meant: an answer to `twin`. Another link is asked about anew.
+    agreed_link = forms.CharField(required=False, max_length=MAX_LENGTH)
     link = forms.CharField(
         label=_("Link"),
         max_length=MAX_LENGTH,
@@ -60,6 +62,7 @@ class OrderForm(forms.Form):
     def __init__(self, *args: Any, customer: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.customer = customer
+        self.twin: DuplicateLink | None = None
 
     @classmethod
     def offering(cls, service: Service, *, customer: User) -> Self:
@@ -83,11 +86,14 @@ class OrderForm(forms.Form):
 
     def clean(self) -> None:
         """Refuse a form whose hidden part is not as the page made it; nobody can mend that by typing."""
-        if any(name in self.errors for name in ("service", "request_id", "agreed_price")):
+        if any(name in self.errors for name in ("service", "request_id", "agreed_price", "agreed_link")):
             raise forms.ValidationError(_("The form arrived damaged. Choose the service again."))
 
     def place(self) -> Order | None:
-        """Place the order, or put the refusal beside its field and return None."""
+        """Place the order, or put the refusal beside its field and return None.
+
+        Where an open order for the link is only warned of, that becomes `twin`, for the page to ask about.
+        """
         if not self.is_valid():
             return None
         data = self.cleaned_data
@@ -99,14 +105,21 @@ class OrderForm(forms.Form):
                 quantity=data["quantity"],
                 request_id=data["request_id"],
                 agreed_price=data["agreed_price"],
+                duplicate_agreed=data["agreed_link"] == data["link"],
             )
         except (OrderError, InsufficientFunds) as error:
-            if isinstance(error, RequestIdReused):
-                # A page that came back by the Back button: what is sent next is meant as another order.
-                self._refill(request_id=new_request_id())
-            field = field_of(error)
-            self.add_error(field if field in ("link", "quantity") else None, message_of(error))
+            self._take_refusal(error)
             return None
+
+    def _take_refusal(self, error: OrderError | InsufficientFunds) -> None:
+        if isinstance(error, DuplicateLink) and error.may_agree:
+            self.twin = error
+            return
+        if isinstance(error, RequestIdReused):
+            # A page that came back by the Back button: what is sent next is meant as another order.
+            self._refill(request_id=new_request_id())
+        field = field_of(error)
+        self.add_error(field if field in ("link", "quantity") else None, message_of(error))
 
     def _refill(self, **values: str) -> None:
         data: Any = self.data

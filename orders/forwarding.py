@@ -16,10 +16,12 @@ from django.utils import timezone
 from catalog.models import Provider
 from operations.alerting import raise_alert
 from operations.models import Alert
+from operations.turns import WORK_SECONDS
 from orders.calling import Work, work_through
 from orders.life import Event, locked, move
+from orders.losing import look_for
 from orders.models import Attempt, Order
-from orders.outcomes import record_outcome
+from orders.outcomes import newest_attempt, record_outcome
 from upstream.answers import Placed
 from upstream.client import Client
 
@@ -36,7 +38,7 @@ class Send:
     quantity: int
 
 
-def forward_due(provider_id: int, *, seconds: float = 50.0) -> int:
+def forward_due(provider_id: int, *, seconds: float = WORK_SECONDS) -> int:
     """Send a provider's due orders until none is due or `seconds` are up; return how many calls were made."""
     provider = Provider.objects.get(pk=provider_id)
     work = Work[Send, Placed](
@@ -66,7 +68,8 @@ def claim_next(provider_id: int) -> Send | None:
     """
     order = (
         Order.objects.filter(due_to_send(provider_id))
-        .select_related("service")
+        .select_related("service", "provider")
+        .defer("provider__key")
         .select_for_update(skip_locked=True, of=("self",))
         .order_by("due_at", "id")
         .first()
@@ -79,6 +82,9 @@ def claim_next(provider_id: int) -> Send | None:
         provider_id=order.provider_id,
         started_at=now,
         lease_until=now + timedelta(seconds=settings.FORWARD_LEASE_SECONDS),
+        balance_before=order.provider.balance,
+        balance_before_text=order.provider.balance_text,
+        balance_before_at=order.provider.balance_at,
     )
     logger.info("order.sending order=%s attempt=%s provider=%s", order.pk, attempt.pk, provider_id)
     return Send(
@@ -104,11 +110,15 @@ def _expire(attempt: Attempt) -> bool:
     order = locked(attempt.order_id)
     # Zero rows: the worker was slow, not dead, and recorded its answer after all.
     expired = Attempt.objects.filter(pk=attempt.pk, outcome=Attempt.Outcome.OPEN).update(
-        outcome=Attempt.Outcome.UNCERTAIN, rule="worker_died", ended_at=F("lease_until")
+        outcome=Attempt.Outcome.UNCERTAIN,
+        rule="worker_died",
+        ended_at=F("lease_until"),
+        last_seen=newest_attempt(attempt.provider_id),
     )
     if not expired or order.status != Order.Status.SENDING:
         return False
     why = "the worker that sent it died before it recorded an answer"
     move(order, to=Order.Status.UNCERTAIN, event=Event.UNCERTAIN, detail=why)
+    look_for(attempt)
     raise_alert(Alert.Kind.ORDER_UNCERTAIN, cause=f"order:{order.pk}", text=f"Order {order.pk}: {why}.")
     return True

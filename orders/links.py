@@ -1,5 +1,7 @@
 """What a customer may order for."""
 
+import re
+
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db.models import CharField, Func
@@ -10,16 +12,20 @@ MAX_LENGTH = 2048
 
 START_LENGTH = 200
 
+_SITE = re.compile(r"(https?://)([^/?#@]*@)?([^/?#@]*)", re.IGNORECASE)
+
 _is_url = URLValidator(schemes=["http", "https"])
 
 
 def clean_link(text: str) -> str:
-    """Return a link without blanks around it; raise `InvalidLink` unless it is an http(s) URL.
+    """Return a link without blanks around it, its scheme and host in lower case.
+
+    Raises `InvalidLink` unless it is an http(s) URL.
 
     What cannot be seen (NUL, which PostgreSQL does not even keep, a turn of the writing's direction, a
     zero-width blank from the clipboard) is in no link that works.
     """
-    link = text.strip()
+    link = _SITE.sub(_in_lower_case, text.strip(), count=1)
     if len(link) > MAX_LENGTH:
         raise InvalidLink("too long")
     if not link.isprintable():
@@ -29,6 +35,12 @@ def clean_link(text: str) -> str:
     except ValidationError as error:
         raise InvalidLink("no http(s) URL") from error
     return link
+
+
+def _in_lower_case(site: re.Match[str]) -> str:
+    # The only letters of a URL whose case surely means nothing (RFC 3986 §6.2.2.1).
+    scheme, user, host = site.groups(default="")
+    return f"{scheme.lower()}{user}{host.lower()}"
 
 
 class LinkStart(Func):

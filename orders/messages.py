@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from money.display import shown
 from orders.errors import (
     ChargeTooSmall,
+    DuplicateLink,
     InvalidLink,
     NotCancelable,
     OrderError,
@@ -19,7 +20,7 @@ from wallet.errors import InsufficientFunds
 
 def field_of(error: OrderError | InsufficientFunds) -> str | None:
     """Return the order form's field that a refusal is about; None when it is about the whole order."""
-    if isinstance(error, InvalidLink):
+    if isinstance(error, InvalidLink | DuplicateLink):
         return "link"
     if isinstance(error, QuantityOutOfBounds | ChargeTooSmall):
         return "quantity"
@@ -46,7 +47,22 @@ def message_of(error: OrderError | InsufficientFunds) -> str:
         return _("The price has changed to %(price)s per 1000. Check the new total and order again.") % {
             "price": shown(error.price)
         }
+    if isinstance(error, DuplicateLink):
+        return _of_a_twin(error)
     return _plain(error)
+
+
+def _of_a_twin(error: DuplicateLink) -> str:
+    if error.may_agree:
+        return _(
+            "An order of this service for this link is still open. Two at once get in each other's way: "
+            "what one delivers may be counted for the other."
+        )
+    if error.own_order_id is not None:
+        return _(
+            "Your order %(id)s of this service for this link is still open. Order again when it has ended."
+        ) % {"id": error.own_order_id}
+    return _("An order of this service for this link is still open. Order again when it has ended.")
 
 
 def _plain(error: OrderError) -> str:

@@ -215,9 +215,7 @@ class Attempt(models.Model):
         _("newest attempt at its end"),
         null=True,
         blank=True,
-        help_text=_(
-            "Those with greater numbers began after this one ended, whatever the machines' clocks say."
-        ),
+        help_text=_("Later ones began after this one had ended, whatever the machines' clocks say."),
     )
     balance_before = MoneyField(_("balance before"), null=True, blank=True)
     balance_before_text = models.CharField(_("balance before, as answered"), max_length=100, blank=True)
@@ -261,6 +259,16 @@ class LostAnswer(models.Model):
         STOPPED = "stopped", _("Stopped: too many ids")
         IMPOSSIBLE = "impossible", _("Not possible")
 
+    class Why(models.TextChoices):
+        """What keeps the search from being whole."""
+
+        NO_ID_BEFORE = "no_id_before", _("no id from before is known")
+        ANOTHER_ACCOUNT = "another_account", _("the provider's account was changed since")
+        NO_NUMBERS = "no_numbers", _("the provider's ids are no numbers")
+        NO_GROWTH = "no_growth", _("the provider's ids do not grow")
+        NO_ID_AFTER = "no_id_after", _("no later id is known yet: more may follow")
+        CALLS_MADE = "calls_made", _("as many calls were made as are allowed by itself")
+
     attempt = models.OneToOneField(
         Attempt, on_delete=models.PROTECT, related_name="lost_answer", verbose_name=_("attempt")
     )
@@ -268,14 +276,14 @@ class LostAnswer(models.Model):
         Provider, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("provider")
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
-    why = models.CharField(_("why"), max_length=200, blank=True)
+    why = models.CharField(_("why"), max_length=20, choices=Why.choices, blank=True)
     id_before = models.BigIntegerField(_("known id before"), null=True, blank=True)
     id_after = models.BigIntegerField(_("known id after"), null=True, blank=True)
     asked_to = models.BigIntegerField(
         _("asked up to"),
         null=True,
         blank=True,
-        help_text=_("The greatest id asked about; the search goes on there."),
+        help_text=_("The search goes on after this id."),
     )
     calls = models.PositiveIntegerField(_("calls made"), default=0)
     calls_allowed = models.PositiveIntegerField(_("calls allowed"), default=0)

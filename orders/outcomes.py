@@ -5,22 +5,28 @@ The classes are those of `provider-dialects.md`, section 2; `upstream/classing.p
 
 import logging
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Min, Subquery
+from django.db.models.functions import Substr
 from django.utils import timezone
 
 from catalog.halting import halt, pace_down, sending_works
+from catalog.teaching import as_taught
 from operations.alerting import close_alerts, raise_alert
 from operations.models import Alert
 from operations.waking import wake
-from orders.escalating import escalate, is_for_the_account, switch_service_off
+from orders.escalating import escalate, is_for_the_account, switch_service_off, unnamed_wait
 from orders.life import Event, locked, move
+from orders.links import START_LENGTH, LinkStart
+from orders.losing import look_for
 from orders.models import Attempt, Order
 from orders.refunding import refund_up_to
 from upstream.answers import Placed
 from upstream.errors import Halt, Later, ProviderError, Refused, Uncertain, UnknownText
+from upstream.replies import MAX_WAIT_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +44,8 @@ def record_outcome(attempt_id: int, answer: Placed | ProviderError) -> None:
     with transaction.atomic():
         attempt = Attempt.objects.select_related("order").get(pk=attempt_id)
         order = locked(attempt.order_id)
+        if isinstance(answer, ProviderError):
+            answer = as_taught(answer, provider_id=attempt.provider_id)
         if not _close(attempt, answer):
             return  # recorded before
         if not _counts_still(order, attempt, answer):
@@ -51,6 +59,8 @@ def record_outcome(attempt_id: int, answer: Placed | ProviderError) -> None:
 
 def _close(attempt: Attempt, answer: Placed | ProviderError) -> bool:
     outcome, rule = (Outcome.PLACED, "") if isinstance(answer, Placed) else (_outcome_of(answer), answer.rule)
+    # An id that a person, or a search, found for the attempt outlives a late fault.
+    given = {"provider_order_id": answer.order_id} if isinstance(answer, Placed) else {}
     open_or_expired = Attempt.objects.filter(pk=attempt.pk, outcome=Outcome.OPEN) | Attempt.objects.filter(
         pk=attempt.pk, outcome=Outcome.UNCERTAIN, rule="worker_died"
     )
@@ -60,19 +70,25 @@ def _close(attempt: Attempt, answer: Placed | ProviderError) -> bool:
         ended_at=timezone.now(),
         answer=answer.raw,
         http_status=None if isinstance(answer, Placed) else answer.http_status,
-        provider_order_id=answer.order_id if isinstance(answer, Placed) else "",
+        last_seen=newest_attempt(attempt.provider_id),
+        **given,
     )
     attempt.rule = rule
     return bool(closed)
 
 
+def newest_attempt(provider_id: int) -> Subquery:
+    """Return, for use in an update, the number of a provider's newest attempt: those after it begin later."""
+    return Subquery(Attempt.objects.filter(provider=provider_id).order_by("-id").values("pk")[:1])
+
+
 def _counts_still(order: Order, attempt: Attempt, answer: Placed | ProviderError) -> bool:
+    if order.status == Order.Status.QUEUED:
+        # A person took it for not placed, and it is not sent again, or that was surely not placed: now it is
+        # known to be placed, and another `add` would double it.
+        return isinstance(answer, Placed)
     if Attempt.objects.filter(order=order, pk__gt=attempt.pk).exists():
         return False
-    if order.status == Order.Status.QUEUED:
-        # A person took it for not placed, and it is not sent again yet: now it is known to be placed, and a
-        # second `add` would double it.
-        return isinstance(answer, Placed)
     return order.status in (Order.Status.SENDING, Order.Status.UNCERTAIN)
 
 
@@ -100,9 +116,24 @@ def _outcome_of(error: ProviderError) -> Attempt.Outcome:
     return Outcome.UNCERTAIN
 
 
+def take_on_anew(order: Order, attempt: Attempt, answer: ProviderError) -> None:
+    """Take an order on from an attempt's answer whose class is another one now.
+
+    Runs in the transaction that holds the order's row, which waits for a person. What follows for the whole
+    provider is the caller's.
+    """
+    attempt.rule = answer.rule
+    Attempt.objects.filter(pk=attempt.pk).update(outcome=_outcome_of(answer), rule=answer.rule)
+    _take_on(order, attempt, answer)
+
+
 def _take_on(order: Order, attempt: Attempt, answer: Placed | ProviderError) -> None:
     if isinstance(answer, Placed):
         _placed(order, attempt, answer)
+    elif isinstance(answer, Refused | Later | Halt) and (earlier := _placed_before(order, attempt)):
+        # Sent again by a person's word, and then the first call's answer came after all: it has the order.
+        _placed(order, earlier, Placed(earlier.provider_order_id, earlier.answer))
+        close_alerts(Alert.Kind.ORDER_UNCERTAIN, cause=f"order:{order.pk}:placed_late")
     elif isinstance(answer, Refused):
         _refused(order, answer)
     elif isinstance(answer, Later):
@@ -110,9 +141,9 @@ def _take_on(order: Order, attempt: Attempt, answer: Placed | ProviderError) -> 
     elif isinstance(answer, Halt):
         _not_sent(order, wait_seconds=0, why=answer.text, waits=order.waits)
     elif isinstance(answer, UnknownText):
-        _held(order, answer)
+        _held(order, attempt, answer)
     else:
-        _uncertain(order, answer)
+        _uncertain(order, attempt, answer)
 
 
 def _placed(order: Order, attempt: Attempt, answer: Placed) -> None:
@@ -135,7 +166,7 @@ def _placed(order: Order, attempt: Attempt, answer: Placed) -> None:
         order.refresh_from_db()
         doubt = Uncertain(f"id {answer.order_id} belongs to another order", raw=answer.raw, rule="id_taken")
         Attempt.objects.filter(pk=attempt.pk).update(outcome=Outcome.UNCERTAIN, rule=doubt.rule)
-        _uncertain(order, doubt)
+        _uncertain(order, attempt, doubt)
         return
     if order.cancel_due_at:
         wake("orders.tasks.cancel_provider", order.provider_id)
@@ -157,28 +188,57 @@ def _refused(order: Order, answer: ProviderError) -> None:
 
 
 def _later(order: Order, attempt: Attempt, answer: Later) -> None:
-    if answer.hints_at_earlier and _was_uncertain_before(order, attempt):
-        _uncertain(order, answer)
+    if answer.hints_at_earlier and (doubtful := _may_be_placed_before(order, attempt)):
+        _uncertain(order, doubtful, answer)
         return
     if answer.rule == "active_order":
-        if timezone.now() - order.created_at > ACTIVE_ORDER_GIVE_UP:
+        if _behind_since(order) < timezone.now() - ACTIVE_ORDER_GIVE_UP and not _has_own_ahead(order):
             _refused(order, answer)
             return
         wait_seconds: float = ACTIVE_ORDER_WAIT_SECONDS
+    elif answer.wait_seconds is None:
+        wait_seconds = _backoff(order.waits)
+    elif answer.rule == "spam_wait":
+        wait_seconds = min(_spread(answer.wait_seconds), MAX_WAIT_SECONDS)
     else:
-        wait_seconds = _backoff(order.waits) if answer.wait_seconds is None else answer.wait_seconds
+        wait_seconds = answer.wait_seconds
     _not_sent(order, wait_seconds=wait_seconds, why=answer.text, waits=order.waits + 1)
 
 
-def _was_uncertain_before(order: Order, attempt: Attempt) -> bool:
+def _placed_before(order: Order, attempt: Attempt) -> Attempt | None:
+    earlier = Attempt.objects.filter(order=order, pk__lt=attempt.pk, outcome=Outcome.PLACED)
+    return earlier.order_by("-pk").first()
+
+
+def _may_be_placed_before(order: Order, attempt: Attempt) -> Attempt | None:
     earlier = Attempt.objects.filter(order=order, pk__lt=attempt.pk)
-    return earlier.filter(outcome=Outcome.UNCERTAIN).exists()
+    return earlier.filter(outcome__in=[Outcome.UNCERTAIN, Outcome.UNKNOWN_TEXT]).order_by("-pk").first()
+
+
+def _behind_since(order: Order) -> datetime:
+    """Return when the provider said first that the order's link has an order already."""
+    told = order.attempts.filter(rule="active_order")
+    since: datetime | None = told.aggregate(first=Min("started_at"))["first"]
+    return since or timezone.now()
+
+
+def _has_own_ahead(order: Order) -> bool:
+    """Tell whether another order of ours is open at the provider on the link: this one waits behind it."""
+    # In two halves, as in `orders/duplicates.py`.
+    halves = Order.objects.alias(link_start=LinkStart("link"), link_rest=Substr("link", START_LENGTH + 1))
+    same_link = halves.filter(link_start=order.link[:START_LENGTH], link_rest=order.link[START_LENGTH:])
+    others = same_link.filter(provider=order.provider_id).exclude(pk=order.pk)
+    return others.filter(status__in=Order.OPEN_UPSTREAM).exists()
 
 
 def _backoff(waits: int) -> float:
     steps: list[int] = settings.FORWARD_BACKOFF_SECONDS
-    # Spread a little, so that what was refused together does not come back together.
-    return steps[min(waits, len(steps) - 1)] * random.uniform(1.0, 1.2)  # noqa: S311
+    return _spread(steps[min(waits, len(steps) - 1)])
+
+
+def _spread(seconds: float) -> float:
+    """Lengthen a wait a little, so that what was refused together does not come back together."""
+    return seconds * random.uniform(1.0, 1.2)  # noqa: S311
 
 
 def _not_sent(order: Order, *, wait_seconds: float, why: str, waits: int) -> None:
@@ -199,8 +259,9 @@ def cancel_unsent(order: Order) -> bool:
     return canceled
 
 
-def _held(order: Order, answer: ProviderError) -> None:
+def _held(order: Order, attempt: Attempt, answer: ProviderError) -> None:
     move(order, to=Order.Status.HELD, event=Event.HELD, detail=answer.text, reason=answer.text, due_at=None)
+    look_for(attempt)
     raise_alert(
         Alert.Kind.ORDER_HELD,
         cause=f"order:{order.pk}",
@@ -208,7 +269,7 @@ def _held(order: Order, answer: ProviderError) -> None:
     )
 
 
-def _uncertain(order: Order, answer: ProviderError) -> None:
+def _uncertain(order: Order, attempt: Attempt, answer: ProviderError) -> None:
     move(
         order,
         to=Order.Status.UNCERTAIN,
@@ -217,6 +278,7 @@ def _uncertain(order: Order, answer: ProviderError) -> None:
         reason=answer.text,
         due_at=None,
     )
+    look_for(attempt)
     raise_alert(
         Alert.Kind.ORDER_UNCERTAIN,
         cause=f"order:{order.pk}",
@@ -231,8 +293,8 @@ def _tell_provider(attempt: Attempt, order: Order, answer: Placed | ProviderErro
     elif isinstance(answer, Halt):
         halt(provider, rule=answer.rule, text=answer.text, funds=answer.funds)
     elif isinstance(answer, Later) and (answer.paces_provider or is_for_the_account(attempt, answer)):
-        pace_down(provider, answer.wait_seconds or _backoff(order.waits))
+        pace_down(provider, answer.wait_seconds or unnamed_wait(attempt))
     elif isinstance(answer, Refused) and answer.switch_service_off:
         switch_service_off(order.service, answer.text)
     if not isinstance(answer, Placed):
-        escalate(attempt)
+        escalate(attempt, answer)

@@ -8,10 +8,18 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from catalog.models import ON_SALE, Service
+from catalog.models import ON_SALE, DuplicateLinks, Service
 from money.amounts import MAX_AMOUNT, charge_for
 from operations.waking import wake
-from orders.errors import ChargeTooSmall, PriceChanged, QuantityOutOfBounds, RequestIdReused, ServiceNotSold
+from orders.duplicates import policy_of, queue_for, require_no_twin
+from orders.errors import (
+    ChargeTooSmall,
+    DuplicateLink,
+    PriceChanged,
+    QuantityOutOfBounds,
+    RequestIdReused,
+    ServiceNotSold,
+)
 from orders.life import Event, note
 from orders.links import clean_link
 from orders.models import Order
@@ -56,15 +64,17 @@ def place_order(
     quantity: int,
     request_id: str,
     agreed_price: Decimal | None = None,
+    duplicate_agreed: bool = False,
 ) -> Order:
     """Write and charge an order, have it forwarded after the commit, and return it.
 
     `request_id` is the customer's idempotency key: a repeat with the same content returns the order made at
     first and charges nothing. `agreed_price` is the price per 1000 that the customer was shown; a higher one
-    now is refused.
+    now is refused. `duplicate_agreed` says that a second order for a link is meant, where the service leaves
+    it to the customer: the form asks a person, and the API, which cannot ask a program, always says True.
 
     Raises `InvalidLink`, `ServiceNotSold`, `QuantityOutOfBounds`, `ChargeTooSmall`, `PriceChanged`,
-    `RequestIdReused`, and the wallet's `InsufficientFunds`; nothing is written then.
+    `RequestIdReused`, `DuplicateLink`, and the wallet's `InsufficientFunds`; nothing is written then.
     """
     link = clean_link(link)
     content = {"service_id": service_id, "link": link, "quantity": quantity}
@@ -78,8 +88,12 @@ def place_order(
         # More than any wallet can hold, and than a row can keep.
         raise InsufficientFunds(needed=offer.charge, available=balance_of(customer))
     try:
+        if policy_of(offer.service) == DuplicateLinks.WARN and not duplicate_agreed:
+            # A warning, not a promise: of two orders at once neither may see the other. What keeps one of
+            # them out is `refuse`, in the transaction.
+            require_no_twin(customer, service_id=service_id, link=link, may_agree=True)
         return _write(customer, offer=offer, link=link, quantity=quantity, request_id=request_id)
-    except IntegrityError:
+    except (IntegrityError, DuplicateLink):
         # The same request was written between our look and our insert: that order is the answer.
         earlier = _order_of(customer, request_id=request_id, content=content)
         if earlier is None:
@@ -96,6 +110,10 @@ def _order_of(customer: User, *, request_id: str, content: dict[str, object]) ->
 
 @transaction.atomic
 def _write(customer: User, *, offer: Quote, link: str, quantity: int, request_id: str) -> Order:
+    if policy_of(offer.service) == DuplicateLinks.REFUSE:
+        # Before any row's lock: whoever waits here holds nothing that another one needs.
+        queue_for(service_id=offer.service.pk, link=link)
+        require_no_twin(customer, service_id=offer.service.pk, link=link, may_agree=False)
     now = timezone.now()
     order = Order.objects.create(
         customer=customer,

@@ -20,6 +20,7 @@ from catalog.models import Provider
 from money.amounts import MAX_AMOUNT, round_cost
 from operations.alerting import raise_alert
 from operations.models import Alert
+from operations.turns import WORK_SECONDS
 from operations.waking import wake
 from orders.calling import Work, work_through
 from orders.escalating import hold_service
@@ -57,7 +58,7 @@ class Ask:
     provider_order_id: str
 
 
-def poll_due(provider_id: int, *, seconds: float = 50.0) -> int:
+def poll_due(provider_id: int, *, seconds: float = WORK_SECONDS) -> int:
     """Ask about a provider's due orders until none is due or `seconds` are up; return how many were asked."""
     provider = Provider.objects.get(pk=provider_id)
     work = Work[Ask, OrderStatus](
@@ -123,7 +124,7 @@ def _take(order: Order, answer: OrderStatus) -> None:
         _take_late(order, said, answer)
     else:
         _take_open(order, said, answer)
-    _ask_again(order)
+    ask_again(order)
 
 
 def _readable_status(order: Order, answer: OrderStatus) -> str | None:
@@ -132,6 +133,8 @@ def _readable_status(order: Order, answer: OrderStatus) -> str | None:
         _tell_unreadable(order, f"unknown status {answer.status_text!r}")
         return None
     if answer.status.value == Status.PARTIAL and answer.remains is None:
+        if order.status in (Status.PARTIAL, Status.CANCELED):
+            return None  # it ended early already, by a person's word or an earlier answer
         _tell_unreadable(order, "Partial without readable remains: the refund cannot be counted")
         return None
     return answer.status.value
@@ -231,7 +234,7 @@ def _not_answered(order: Order, error: ProviderError) -> None:
             due_at=timezone.now() + timedelta(seconds=settings.POLL_MAX_SECONDS)
         )
     else:
-        _ask_again(order)
+        ask_again(order)
 
 
 def _was_refused(error: ProviderError) -> bool:
@@ -239,8 +242,8 @@ def _was_refused(error: ProviderError) -> bool:
     return isinstance(error, OrderUnknown) or error.rule == "unknown_text"
 
 
-def _ask_again(order: Order) -> None:
-    """Set when an order is asked about next."""
+def ask_again(order: Order) -> None:
+    """Set when an order that the provider has, or had, is asked about next."""
     if order.is_ended:
         due_at, order.rechecks = _next_recheck(order)
     else:

@@ -1,7 +1,9 @@
 """Settling by hand what no machine can know: orders that are uncertain or held.
 
 Each decision needs a reason, is written with who made it, and is conditional on the order still waiting for
-one: of two people, or a person and a late answer, the first counts.
+one: of two people, or a person and a late answer, the first counts. `evidence` is the mark of what the person
+was shown (`orders/evidence.py`): it is compared under the row's lock, so that nothing that became known
+before the decision is passed over.
 """
 
 from datetime import timedelta
@@ -14,58 +16,77 @@ from accounts.models import User
 from operations.alerting import close_alerts
 from operations.models import Alert
 from operations.waking import wake
-from orders.errors import NotForSettling, ProviderIdTaken
+from orders.errors import EvidenceChanged, NotForSettling, ProviderIdTaken
+from orders.evidence import LOST, mark_of
 from orders.life import Event, locked, move
-from orders.models import Order
+from orders.models import Attempt, Order
 from orders.outcomes import cancel_unsent
 from orders.refunding import refund_up_to
 
 
-def settle_placed(order_id: int, *, provider_order_id: str, actor: User, why: str) -> Order:
+def settle_placed(
+    order_id: int, *, provider_order_id: str, actor: User, why: str, evidence: str | None = None
+) -> Order:
     """Decide that the provider has the order, under this id; it is polled from now on.
 
-    Raises `NotForSettling`, and `ProviderIdTaken` when another order has this id.
+    Raises `NotForSettling`, `EvidenceChanged`, and `ProviderIdTaken` when another order has this id.
     """
     now = timezone.now()
+    fields = {
+        "provider_order_id": provider_order_id,
+        "sent_at": now,
+        "due_at": now + timedelta(seconds=settings.POLL_FIRST_SECONDS),
+    }
     try:
-        return _settle(
-            order_id,
-            to=Order.Status.PENDING,
-            actor=actor,
-            why=why,
-            provider_order_id=provider_order_id,
-            sent_at=now,
-            due_at=now + timedelta(seconds=settings.POLL_FIRST_SECONDS),
-        )
+        with transaction.atomic():
+            order = _settle(
+                order_id, to=Order.Status.PENDING, actor=actor, why=why, evidence=evidence, **fields
+            )
+            _explain(order, provider_order_id)
     except IntegrityError as error:
         raise ProviderIdTaken from error
+    return order
 
 
-def settle_send_again(order_id: int, *, actor: User, why: str) -> Order:
+def _explain(order: Order, provider_order_id: str) -> None:
+    """Write the id beside the latest call whose answer was lost, so that it is not searched for any more."""
+    lost = Attempt.objects.filter(order=order, outcome__in=LOST, provider_order_id="").order_by("-pk").first()
+    if lost is not None:
+        Attempt.objects.filter(pk=lost.pk).update(provider_order_id=provider_order_id)
+
+
+def settle_send_again(order_id: int, *, actor: User, why: str, evidence: str | None = None) -> Order:
     """Decide that the provider does not have the order: it is sent again, or canceled if its customer asked.
 
-    Raises `NotForSettling`.
+    Raises `NotForSettling` and `EvidenceChanged`.
     """
-    order = _settle(order_id, to=Order.Status.QUEUED, actor=actor, why=why, due_at=timezone.now(), waits=0)
+    fields = {"due_at": timezone.now(), "waits": 0}
+    order = _settle(order_id, to=Order.Status.QUEUED, actor=actor, why=why, evidence=evidence, **fields)
     wake("orders.tasks.forward_provider", order.provider_id)
     return order
 
 
-def settle_refund(order_id: int, *, actor: User, why: str) -> Order:
-    """Decide to end the order and give all of its charge back. Raises `NotForSettling`."""
+def settle_refund(order_id: int, *, actor: User, why: str, evidence: str | None = None) -> Order:
+    """Decide to end the order and give all of its charge back.
+
+    Raises `NotForSettling` and `EvidenceChanged`.
+    """
+    fields = {"ended_at": timezone.now(), "due_at": None}
     with transaction.atomic():
-        order = _settle(
-            order_id, to=Order.Status.CANCELED, actor=actor, why=why, ended_at=timezone.now(), due_at=None
-        )
+        order = _settle(order_id, to=Order.Status.CANCELED, actor=actor, why=why, evidence=evidence, **fields)
         refund_up_to(order, target=order.charge, actor=actor, why=why)
     return order
 
 
 @transaction.atomic
-def _settle(order_id: int, *, to: Order.Status, actor: User, why: str, **fields: object) -> Order:
+def _settle(
+    order_id: int, *, to: Order.Status, actor: User, why: str, evidence: str | None, **fields: object
+) -> Order:
     order = locked(order_id)
     if order.status not in Order.FOR_A_PERSON:
         raise NotForSettling
+    if evidence is not None and evidence != mark_of(order):
+        raise EvidenceChanged
     wanted = order.cancel_state == Order.CancelState.WANTED
     if wanted and to == Order.Status.PENDING:
         fields["cancel_due_at"] = timezone.now()

@@ -34,6 +34,7 @@ WORDS = {
     Kind.CANCEL_UNANSWERED: gettext_lazy("The request to cancel got no clear answer yet."),
     Kind.CANCELED_HERE: gettext_lazy("The order was canceled before it was begun."),
     Kind.SETTLED: gettext_lazy("Our staff checked the order."),
+    Kind.FOUND: gettext_lazy("The order was accepted for work."),
 }
 
 STATUS_WORDS = {

@@ -54,6 +54,7 @@ def _order_page(
         "category_id": category_id,
         "categories": categories_on_sale(),
         "services": services_in(category_id) if category_id else [],
+        "twin_words": message_of(form.twin) if form and form.twin else "",
         **_total(request.user, service_id=service_id, quantity=form.quantity_typed() if form else 0),
     }
     return render(request, "orders/new.html", context, status=status)

@@ -2,11 +2,14 @@
 
 import logging.config
 import os
+import signal
 
 import django_stubs_ext
-from celery import Celery
-from celery.signals import setup_logging
+from celery import Celery, Task
+from celery.signals import setup_logging, task_prerun, worker_process_init, worker_shutting_down
 from django.conf import settings
+
+from operations import draining, waking
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panel.settings")
 django_stubs_ext.monkeypatch()
@@ -20,3 +23,24 @@ app.autodiscover_tasks()
 def use_the_sites_logging(**kwargs: object) -> None:
     """Log as the web processes do; Celery's own way would lift the level over LOG_LEVEL."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_shutting_down.connect
+def take_nothing_new(**kwargs: object) -> None:
+    """End the loops over what is due: SIGTERM, the worker's warm shutdown, waits until its tasks are done."""
+    draining.drain()
+
+
+@worker_process_init.connect
+def leave_ending_to_the_parent(**kwargs: object) -> None:
+    """Ignore SIGTERM in the pool's processes: who stops a whole group (systemd, honcho) would cut calls off.
+
+    The parent has drained them when it ends them; where it dies first, the system kills them with it.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+@task_prerun.connect
+def message_was_read(task: Task[..., object], args: tuple[object, ...], **kwargs: object) -> None:
+    """Let the next message for the same work be sent."""
+    waking.heard(task.name, *args)

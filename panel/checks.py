@@ -8,6 +8,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from catalog.models import DuplicateLinks
+
 
 @register()
 def check_currency(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
@@ -52,6 +54,34 @@ def check_lease(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> li
             f"FORWARD_LEASE_SECONDS is {settings.FORWARD_LEASE_SECONDS}: an answer may take longer.",
             hint="Give more than 60 seconds.",
             id="panel.E003",
+        )
+    ]
+
+
+@register()
+def check_duplicate_links(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """panel.E004: DUPLICATE_LINKS is none of the policies for a second order of a link."""
+    if settings.DUPLICATE_LINKS in DuplicateLinks.values:
+        return []
+    return [
+        Error(
+            f"DUPLICATE_LINKS is {settings.DUPLICATE_LINKS!r}.",
+            hint=f"Give one of {', '.join(DuplicateLinks.values)}.",
+            id="panel.E004",
+        )
+    ]
+
+
+@register()
+def check_queued_refund(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """panel.E005: QUEUED_REFUND_AFTER_HOURS would refund orders that are yet to be placed."""
+    if settings.QUEUED_REFUND_AFTER_HOURS >= 0:
+        return []
+    return [
+        Error(
+            f"QUEUED_REFUND_AFTER_HOURS is {settings.QUEUED_REFUND_AFTER_HOURS}.",
+            hint="Give a number of hours, or 0 to let queued orders wait for ever.",
+            id="panel.E005",
         )
     ]
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
@@ -177,6 +178,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Celery's own 100 would end a worker after an hour without Redis
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -187,22 +189,35 @@ CELERY_BEAT_SCHEDULE = {
         ("expire-dead-attempts", "orders.tasks.expire_attempts", 15.0),
         ("poll-due-orders", "orders.tasks.poll_every_provider", 5.0),
         ("ask-for-due-cancels", "orders.tasks.cancel_every_provider", 5.0),
+        ("search-lost-answers", "orders.tasks.search_every_provider", 10.0),
+        ("refund-overdue-orders", "orders.tasks.refund_overdue", 600.0),
+        ("apply-taught-texts", "orders.tasks.apply_taught", 60.0),
         ("probe-halted-providers", "catalog.tasks.probe_halted_providers", 30.0),
         ("refresh-balances", "catalog.tasks.refresh_balances", 60.0),
         ("mail-alerts", "operations.tasks.mail_alerts", 60.0),
         ("sync-catalogues", "catalog.tasks.sync_catalogues", 3600.0),
     )
 }
+# By the clock: an interval of a day would begin anew with each deploy that loses beat's file.
+CELERY_BEAT_SCHEDULE["audit-money"] = {
+    "task": "panel.tasks.audit_money",
+    "schedule": crontab(hour=3, minute=30),
+    "options": {"expires": 86_400.0},
+}
 
 # --- The order's life, in seconds (docs/architecture.md) -------------------------------------------------
 
 FORWARD_LEASE_SECONDS = env.int("FORWARD_LEASE_SECONDS", default=300)
 FORWARD_BACKOFF_SECONDS = env.list("FORWARD_BACKOFF_SECONDS", cast=int, default=[10, 30, 60, 120, 300, 600])
+LOST_ANSWER_MARGIN_SECONDS = env.int("LOST_ANSWER_MARGIN_SECONDS", default=60)
+LOST_SEARCH_CALLS = env.int("LOST_SEARCH_CALLS", default=50)
 POLL_FIRST_SECONDS = env.int("POLL_FIRST_SECONDS", default=30)
 POLL_AGE_SHARE = env.float("POLL_AGE_SHARE", default=0.1)
 POLL_MAX_SECONDS = env.int("POLL_MAX_SECONDS", default=3600)
 RECHECK_ENDED_SECONDS = env.list("RECHECK_ENDED_SECONDS", cast=int, default=[3_600, 86_400, 259_200])
 CANCEL_WINDOW_SECONDS = env.int("CANCEL_WINDOW_SECONDS", default=600)
+QUEUED_REFUND_AFTER_HOURS = env.int("QUEUED_REFUND_AFTER_HOURS", default=72)  # 0: never
+DUPLICATE_LINKS = env("DUPLICATE_LINKS", default="warn")
 
 # --- Catalogue -------------------------------------------------------------------------------------------
 

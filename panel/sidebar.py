@@ -6,11 +6,20 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from orders.waiting_pages import waiting_count
 
 ROOMS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "orders",
-        (("orders.Order", "shopping_cart"), ("orders.Attempt", "send"), ("orders.OrderEvent", "history")),
+        (
+            ("orders.Order", "shopping_cart"),
+            ("orders.Attempt", "send"),
+            ("orders.LostAnswer", "travel_explore"),
+            ("orders.Candidate", "plagiarism"),
+            ("orders.OrderEvent", "history"),
+        ),
     ),
     ("operations", (("operations.Alert", "notifications"),)),
     (
@@ -29,6 +38,7 @@ ROOMS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("catalog.Category", "category"),
             ("catalog.PriceRule", "percent"),
             ("catalog.ExchangeRate", "currency_exchange"),
+            ("catalog.TaughtText", "school"),
             ("catalog.SyncRun", "sync"),
         ),
     ),
@@ -45,10 +55,21 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {
             "title": apps.get_app_config(room).verbose_name,
-            "items": [_item(name, icon) for name, icon in models if _may_view(request, name)],
+            "items": [
+                *(_work(request) if room == "orders" else ()),
+                *(_item(name, icon) for name, icon in models if _may_view(request, name)),
+            ],
         }
         for room, models in ROOMS
     ]
+
+
+def _work(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return what leads to the work that waits, for those who may do it."""
+    if not request.user.has_perm("orders.change_order"):
+        return []
+    link = reverse("admin:orders_order_waiting")
+    return [{"title": _("Waiting for a decision"), "icon": "gavel", "link": link, "badge": waiting_count()}]
 
 
 def _item(name: str, icon: str) -> dict[str, Any]:

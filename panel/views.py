@@ -1,7 +1,11 @@
 """Pages that belong to no single room."""
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template import loader
 from django.views.decorators.http import require_safe
 
 from catalog.browsing import count_on_sale
@@ -9,6 +13,7 @@ from orders.browsing import count_under_way, orders_of
 from wallet.statement import balance_of
 
 LAST_ORDERS = 5
+RETRY_AFTER_SECONDS = 10
 
 
 @require_safe
@@ -27,3 +32,16 @@ def home(request: HttpRequest) -> HttpResponse:
 def healthz(request: HttpRequest) -> HttpResponse:
     """Say that this process answers."""
     return HttpResponse("ok", content_type="text/plain")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer what no view caught: 503 while the database is away, for programs to try again, else 500.
+
+    Nothing was written: the request's transaction went with the connection. The page asks nobody anything,
+    since whatever it would ask may be what is broken.
+    """
+    away = isinstance(sys.exception(), OperationalError | InterfaceError)
+    if not away:
+        return HttpResponse(loader.render_to_string("500.html"), status=500)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return HttpResponse(loader.render_to_string("503.html"), status=503, headers=headers)

@@ -55,6 +55,7 @@ def make_service(provider: Provider | None = None, **fields: Any) -> Service:
 
 
 def place(customer: User, service: Service, *, quantity: int = 1000, link: str = LINK, **more: Any) -> Order:
-    """Place an order by the rule; the customer's wallet must hold its charge."""
+    """Place an order by the rule, a second one for its link too; the wallet must hold the charge."""
     more.setdefault("request_id", uuid.uuid4().hex)
+    more.setdefault("duplicate_agreed", True)
     return place_order(customer, service_id=service.pk, link=link, quantity=quantity, **more)

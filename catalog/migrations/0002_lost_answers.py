@@ -1,5 +1,6 @@
 """What becomes of lost answers at a provider."""
 
+import django.utils.timezone
 from django.db import migrations, models
 
 
@@ -7,6 +8,16 @@ class Migration(migrations.Migration):
     dependencies = [("catalog", "0001_initial")]
 
     operations = [
+        migrations.AddField(
+            model_name="provider",
+            name="account_since",
+            field=models.DateTimeField(
+                default=django.utils.timezone.now,
+                editable=False,
+                help_text="When its address or key was changed last: ids from before are another account's.",
+                verbose_name="this account since",
+            ),
+        ),
         migrations.AddField(
             model_name="provider",
             name="answers_for_many",

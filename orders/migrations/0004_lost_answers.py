@@ -74,7 +74,22 @@ class Migration(migrations.Migration):
                         verbose_name="state",
                     ),
                 ),
-                ("why", models.CharField(blank=True, max_length=200, verbose_name="why")),
+                (
+                    "why",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("no_id_before", "no id from before is known"),
+                            ("another_account", "the provider's account was changed since"),
+                            ("no_numbers", "the provider's ids are no numbers"),
+                            ("no_growth", "the provider's ids do not grow"),
+                            ("no_id_after", "no later id is known yet: more may follow"),
+                            ("calls_made", "as many calls were made as are allowed by itself"),
+                        ],
+                        max_length=20,
+                        verbose_name="why",
+                    ),
+                ),
                 ("id_before", models.BigIntegerField(blank=True, null=True, verbose_name="known id before")),
                 ("id_after", models.BigIntegerField(blank=True, null=True, verbose_name="known id after")),
                 (

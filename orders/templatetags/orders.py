@@ -1,6 +1,10 @@
-"""An order's status as its customer sees it."""
+"""An order's status as its customer sees it, and times to the second for those who compare them."""
+
+from datetime import datetime
 
 from django import template
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from orders.models import Order
 from orders.timeline import shown_status, shown_status_label
@@ -24,3 +28,12 @@ COLOURS = {
 def status_colour(order: Order) -> str:
     """Return the colour of an order's status badge."""
     return COLOURS[Order.Status(shown_status(order))]
+
+
+@register.filter
+def moment(at: datetime | None) -> str:
+    """Return a time to the second in the reader's manner, "—" for none."""
+    if at is None:
+        return "—"
+    at = localtime(at)
+    return f"{date_format(at, 'SHORT_DATE_FORMAT')} {at:%H:%M:%S}"

@@ -50,6 +50,7 @@ def settings_of(provider: Provider, **changes: object) -> dict[str, object]:
         "url": provider.url,
         "currency": provider.currency,
         "method": provider.method,
+        "lost_answers": provider.lost_answers,
         "calls_at_once": provider.calls_at_once,
         "calls_per_second": "",
         "is_active": "on",
@@ -221,13 +222,14 @@ def test_only_ours_is_changed_in_a_service(operator: Browser, provider: Provider
             f"service/{service.pk}/change/",
             is_hidden="on",
             category=ours.pk,
+            duplicate_links="refuse",
             name="Hacked",
             cost="1",
         )
 
     service.refresh_from_db()
     assert (service.is_hidden, service.category, service.cost) == (True, ours, 100)
-    assert service.name != "Hacked"
+    assert (service.duplicate_links, service.name != "Hacked") == ("refuse", True)
     assert "ours" in service.search_text
     # A sync that came between the form and its answer is not undone.
     (written,) = (one["sql"] for one in asked if one["sql"].startswith('UPDATE "catalog_service"'))

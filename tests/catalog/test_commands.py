@@ -24,7 +24,7 @@ def test_adds_a_provider(db: None) -> None:
 
     provider = Provider.objects.get()
     assert (provider.name, provider.url, provider.key) == ("smmub", URL, "s3cret")
-    assert (provider.currency, provider.method) == ("RUB", "POST")
+    assert (provider.currency, provider.method, provider.lost_answers) == ("RUB", "POST", "ask")
     assert (provider.calls_at_once, provider.calls_per_second) == (3, Decimal("2.5"))
     assert "smmub is added" in said
     assert "s3cret" not in said

@@ -20,6 +20,7 @@ from tests.wallet.threads import meeting, side_by_side
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HALTED, HELD = Alert.Kind.PROVIDER_HALTED, Alert.Kind.ORDER_HELD
+UNCERTAIN = Alert.Kind.ORDER_UNCERTAIN
 
 
 @pytest.fixture
@@ -139,6 +140,36 @@ def test_each_cause_has_its_own_hour(olga: User, moment: Any, mailoutbox: list[A
 
     assert mail_alerts() == 1
     assert [mail.subject[-1] for mail in mailoutbox] == ["1", "2"]
+
+
+def test_orders_are_mailed_about_together(olga: User, moment: Any, mailoutbox: list[Any]) -> None:
+    def uncertain(*orders: int) -> None:
+        for number in orders:
+            raise_alert(UNCERTAIN, cause=f"order:{number}", text=f"Order {number}")
+
+    uncertain(1)
+    assert mail_alerts() == 1
+    uncertain(2, 3, 4)
+    halted()
+    moment.shift(timedelta(minutes=4))
+    assert mail_alerts() == 1, "a halt does not wait for orders"
+    close_alerts(UNCERTAIN, cause="order:3")
+    moment.shift(timedelta(minutes=1))
+    assert mail_alerts() == 2
+
+    assert [mail.subject for mail in mailoutbox] == [
+        f"{UNCERTAIN.label}: order:1",
+        f"{HALTED.label}: provider:1",
+        f"{UNCERTAIN.label}: 2",
+    ]
+    assert mailoutbox[-1].body == "Order 2\nOrder 4"
+
+
+def test_one_kind_of_orders_does_not_wait_for_another(olga: User, moment: Any, mailoutbox: list[Any]) -> None:
+    raise_alert(UNCERTAIN, cause="order:1", text="…")
+    assert mail_alerts() == 1
+    raise_alert(HELD, cause="order:2", text="…")
+    assert mail_alerts() == 1
 
 
 def test_what_is_over_is_not_mailed(olga: User, mailoutbox: list[Any]) -> None:

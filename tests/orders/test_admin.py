@@ -104,7 +104,7 @@ def test_a_search_meets_its_index(two: tuple[Order, Order], term: str, index: st
 
 def test_filters(operator: Browser, two: tuple[Order, Order]) -> None:
     first, second = two
-    Order.objects.filter(pk=first.pk).update(status="held", cancel_state="wanted")
+    Order.objects.filter(pk=first.pk).update(status="held", cancel_state="wanted", provider_order_id=None)
 
     for query in (
         {"status__exact": "held"},

@@ -1,3 +1,4 @@
+import mmap
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from django.utils import timezone
 from catalog.models import Provider
 from catalog.pacing import pace_of
 from catalog.probing import probe_due
+from operations import draining
 from operations.models import Alert
 from orders import calling
 from orders.calling import Work, work_through
@@ -95,6 +97,44 @@ def test_when_the_time_is_up_nothing_is_begun_and_all_is_recorded(provider: Prov
         done = work_through(provider, jobs.work, seconds=20)
     assert done == len(jobs.taken) == len(jobs.recorded) <= provider.calls_at_once + 1
     assert jobs.jobs
+
+
+@pytest.fixture
+def flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flag of the test's own: the process goes on to other tests."""
+    monkeypatch.setattr(draining, "_asked", mmap.mmap(-1, 1))
+
+
+def test_a_worker_that_is_asked_to_stop_begins_nothing_and_records_all(
+    provider: Provider, flag: None
+) -> None:
+    jobs = bench(50, on_record=lambda job, answer: draining.drain())
+    done = work_through(provider, jobs.work, seconds=20)
+    assert 1 <= done == len(jobs.taken) == len(jobs.recorded) <= provider.calls_at_once + 1
+    assert jobs.jobs
+    assert slots_are_free(provider)
+
+
+def test_a_worker_that_is_asked_to_stop_while_it_waits_for_a_slot_takes_nothing(
+    provider: Provider, flag: None
+) -> None:
+    Provider.objects.update(calls_at_once=1)
+    provider.refresh_from_db()
+    jobs = bench(3)
+    busy = pace_of(provider).slot(timeout_seconds=1)
+    busy.__enter__()
+
+    def ask_and_leave() -> None:
+        draining.drain()
+        busy.__exit__(None, None, None)
+
+    # The loop looks at the flag, waits, and finds the slot free after it was asked to stop.
+    asking = threading.Timer(0.3, ask_and_leave)
+    asking.start()
+    assert work_through(provider, jobs.work, seconds=20) == 0
+    asking.join()
+    assert jobs.taken == []
+    assert slots_are_free(provider)
 
 
 def test_calls_are_made_side_by_side_and_no_more_than_allowed(

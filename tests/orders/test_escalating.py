@@ -11,14 +11,15 @@ from catalog.halting import resume
 from catalog.models import Provider, Service
 from catalog.selling import let_go_on
 from operations.models import Alert
+from orders.escalating import unnamed_wait
 from orders.forwarding import claim_next
-from orders.models import Order
+from orders.models import Attempt, Order
 from orders.outcomes import record_outcome
 from tests.factories import credit, make_service, place
 from tests.orders.acting import fault, forward, fresh, held_by
 from tests.upstream.scripted import unused_url
 from upstream.answers import Placed
-from upstream.errors import Later, ProviderError, Refused, Uncertain
+from upstream.errors import Bounds, Later, ProviderError, Refused, Uncertain
 from upstream.sandbox import SandboxServer
 from upstream.sandbox.faults import saying
 
@@ -183,3 +184,95 @@ def test_a_spam_wait_of_long_ago_paces_nobody(customer: User, service: Service) 
     with time_machine.travel(timezone.now() + timedelta(seconds=9)):
         answered(customer, service, spam, link="https://example.com/2")
     assert Provider.objects.get().paced_until is None
+
+
+# --- "read the numbers out of the text if there" -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("Quantity less than minimal 2.000", (2000, 50_000)),
+        ("Quantity more than maximal 500", (100, 500)),
+        ("Quantity should be within 2000 to 5000", (2000, 50_000)),
+        ("Quantity should be within 100 to 900", (100, 900)),
+        ("Quantity should be within min quantity to max quantity", (100, 50_000)),
+        ("Quantity should be within 10 to 40.000", (100, 50_000)),  # the refused 1000 is: another matter
+        ("Quantity less than minimal 99999", (100, 50_000)),  # above what it takes at most
+        ("Quantity less than minimal " + "9" * 30, (100, 50_000)),
+    ],
+)
+def test_bounds_that_a_refusal_names_are_sold_by(
+    customer: User, service: Service, sandbox: SandboxServer, text: str, bounds: tuple[int, int]
+) -> None:
+    order = place(customer, service)
+    sandbox.script("add", saying(json.dumps({"error": text})))
+
+    forward(service.provider)
+
+    assert (fresh(order).status, fresh(order).refunded) == ("canceled", 130)
+    service.refresh_from_db()
+    assert (service.min_quantity, service.max_quantity) == bounds
+
+
+def test_bounds_are_never_widened_by_a_refusal(customer: User, service: Service) -> None:
+    order = place(customer, service, quantity=200)
+    Service.objects.update(min_quantity=5000)  # a sync came meanwhile
+    again(order, fault(Refused, rule="quantity", bounds=Bounds(least=300)))
+    assert Service.objects.get().min_quantity == 5000
+
+
+def test_quantities_from_before_the_bounds_changed_hold_nothing(customer: User, service: Service) -> None:
+    """ "three in a row on quantities inside our bounds -> service off"."""
+    orders = [place(customer, service) for _ in range(4)]
+    named = fault(Refused, rule="quantity", bounds=Bounds(least=2000))
+    for order in orders:
+        again(order, named)
+    assert Service.objects.get().held_text == ""
+    for quantity in (2000, 3000, 4000):
+        again(place(customer, Service.objects.get(), quantity=quantity), QUANTITY)
+    assert Service.objects.get().held_text
+
+
+# --- "429: Retry-After, X-RateLimit-Reset, else 30 s doubling; paces the whole provider" -------------------
+
+TOO_MANY = fault(Later, rule="rate_limit", paces_provider=True)
+
+
+def paced_for(customer: User, service: Service, answer: ProviderError | Placed) -> float | None:
+    """Return for how many seconds the provider is left alone after a fresh order's answer."""
+    answered(customer, service, answer)
+    until = Provider.objects.get().paced_until
+    return None if until is None else (until - timezone.now()).total_seconds()
+
+
+def test_an_unnamed_wait_of_the_account_doubles(customer: User, service: Service) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as time:
+        waits = []
+        for _ in range(9):
+            time.shift(timedelta(hours=1))
+            waits.append(paced_for(customer, service, TOO_MANY))
+        time.shift(timedelta(hours=1))
+        paced_for(customer, service, Placed("1", raw=""))
+        time.shift(timedelta(hours=1))
+        waits.append(paced_for(customer, service, TOO_MANY))
+    assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 30]
+
+
+def test_a_wait_of_the_account_that_is_named_counts(customer: User, service: Service) -> None:
+    named = fault(Later, rule="rate_limit", paces_provider=True, wait_seconds=7)
+    with time_machine.travel(timezone.now(), tick=False) as time:
+        paced_for(customer, service, TOO_MANY)
+        time.shift(timedelta(hours=1))
+        assert paced_for(customer, service, named) == 7
+
+
+def test_what_was_refused_together_is_one_time(customer: User, service: Service) -> None:
+    orders = [place(customer, service) for _ in range(4)]
+    with time_machine.travel(timezone.now() + timedelta(seconds=1), tick=False) as time:
+        sends = [claim_next(service.provider_id) for _ in orders]
+        for send in sends:
+            assert send is not None
+            time.shift(timedelta(seconds=1))
+            record_outcome(send.attempt_id, TOO_MANY)
+        assert unnamed_wait(Attempt.objects.latest("id")) == 30

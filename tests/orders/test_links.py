@@ -11,7 +11,8 @@ from orders.links import MAX_LENGTH, clean_link
     [
         "https://t.me/channel",
         "http://example.com",
-        "HTTPS://EXAMPLE.COM/Path?x=1&y=%20#part",
+        "https://example.com/Path?x=1&Y=%2f#Part",
+        "https://User:Secret@example.com/",
         "https://example.com:8443/a/b",
         "https://пример.рф/страница?кто=я",
         "https://192.0.2.7/x",
@@ -20,6 +21,21 @@ from orders.links import MAX_LENGTH, clean_link
 )
 def test_a_link_stays_as_it_is(link: str) -> None:
     assert clean_link(link) == link
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("HTTPS://T.me/Channel", "https://t.me/Channel"),
+        ("Http://EXAMPLE.COM:8443", "http://example.com:8443"),
+        ("https://EXAMPLE.COM/A?B=C#D", "https://example.com/A?B=C#D"),
+        ("https://EXAMPLE.COM?Q=HTTPS://B.COM/", "https://example.com?Q=HTTPS://B.COM/"),
+        ("https://User:Secret@EXAMPLE.COM/", "https://User:Secret@example.com/"),
+        ("https://ПРИМЕР.РФ/Я", "https://пример.рф/Я"),
+    ],
+)
+def test_scheme_and_host_are_in_lower_case_and_nothing_else(typed: str, kept: str) -> None:
+    assert clean_link(typed) == clean_link(kept) == kept
 
 
 @pytest.mark.parametrize("blanks", [" ", "\n", "\t", "\r\n", "\u00a0", "\u2003"])

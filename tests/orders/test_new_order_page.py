@@ -148,8 +148,8 @@ def test_a_form_sent_twice_is_one_order(rich: Browser, service: Service, alice: 
 
 
 def test_two_forms_are_two_orders(rich: Browser, service: Service) -> None:
-    for _ in range(2):
-        rich.post("/orders/new/", fill(rich, service))
+    for number in range(2):
+        rich.post("/orders/new/", fill(rich, service, link=f"{LINK}/{number}"))
 
     assert Order.objects.count() == 2
 
@@ -165,7 +165,7 @@ def test_a_form_that_came_back_with_other_values_asks_first(
     assert answer.status_code == 422
     assert alert_of(answer) == "This form was sent before with other values. Check it and order again."
     assert (Order.objects.count(), balance_of(alice)) == (1, Decimal(870))
-    again = rich.post("/orders/new/", inputs(answer, "order-form"))
+    again = rich.post("/orders/new/", inputs(answer, "order-form") | {"link": f"{LINK}/2"})
     assert again.status_code == 302
     assert (Order.objects.count(), balance_of(alice)) == (2, Decimal(610))
 
@@ -276,6 +276,7 @@ def test_a_service_switched_off_meanwhile(rich: Browser, service: Service, alice
         {"request_id": ""},
         {"request_id": "<script>"},
         {"agreed_price": "x"},
+        {"agreed_link": "x" * 2049},
     ],
 )
 def test_a_form_that_no_page_made(

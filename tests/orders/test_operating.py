@@ -1,5 +1,6 @@
 """What an operator does with orders in admin, over the pages themselves."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,13 +13,16 @@ from django.utils import timezone
 from accounts.models import User
 from operations.alerting import raise_alert
 from operations.models import Alert
-from orders.models import Attempt, Order, OrderEvent
+from orders.evidence import mark_of
+from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
 from orders.operating import AT_ONCE
 from orders.settling import settle_refund, settle_send_again
 from tests.factories import credit, place
 from tests.orders.acting import accept, fresh, held_by, kinds, refunds
 
 WHY = "the provider <b>says</b> so"
+
+PAGES = ("cancel", "ask", "settle", "end")
 
 Tasks = list[tuple[str, tuple[int, ...]]]
 
@@ -75,7 +79,7 @@ def decide(browser: Browser, order: Order, decision: str, **more: object) -> tup
         "decision": decision,
         "provider_order_id": "",
         "why": WHY,
-        "evidence": Attempt.objects.filter(order=order).latest("id").pk,
+        "evidence": mark_of(fresh(order)),
         "confirmed": "yes",
     }
     return post(browser, page(order, "settle"), **data | more)
@@ -98,7 +102,7 @@ def staff(client: Browser, *codenames: str) -> Browser:
         ("queued", {"cancel"}),
         ("uncertain", {"cancel", "settle"}),
         ("held", {"cancel", "settle"}),
-        ("pending", {"cancel", "ask"}),
+        ("pending", {"cancel", "ask", "end"}),
         ("completed", {"ask"}),
     ],
 )
@@ -114,18 +118,18 @@ def test_a_page_offers_what_can_be_done(
 
     html = shown(operator, order, "change")
 
-    assert {name for name in ("cancel", "ask", "settle") if page(order, name) in html} == offered
+    assert {name for name in PAGES if page(order, name) in html} == offered
 
 
 def test_who_may_only_look_is_offered_nothing(client: Browser, uncertain: Order) -> None:
     html = shown(staff(client, "view_order"), uncertain, "change")
 
-    for name in ("cancel", "ask", "settle"):
+    for name in PAGES:
         assert page(uncertain, name) not in html
     assert 'value="cancel_orders"' not in client.get("/admin/orders/order/").content.decode()
 
 
-@pytest.mark.parametrize("name", ["cancel", "ask", "settle"])
+@pytest.mark.parametrize("name", PAGES)
 def test_who_may_only_look_can_do_nothing(client: Browser, uncertain: Order, name: str) -> None:
     browser = staff(client, "view_order")
 
@@ -152,7 +156,7 @@ def test_looking_does_nothing(operator: Browser, uncertain: Order, tasks: Tasks,
     assert [task for task, _ in tasks if task.startswith("orders")] == []
 
 
-@pytest.mark.parametrize("name", ["cancel", "ask", "settle"])
+@pytest.mark.parametrize("name", PAGES)
 def test_an_order_that_is_not_there(operator: Browser, order: Order, name: str) -> None:
     assert operator.get(f"/admin/orders/order/{order.pk + 1}/{name}/").status_code == 404
     assert operator.post(f"/admin/orders/order/{order.pk + 1}/{name}/").status_code == 404
@@ -273,7 +277,7 @@ def test_a_decision_is_confirmed_by_what_it_does_to_the_money(
 ) -> None:
     data = {"decision": decision, "provider_order_id": provider_order_id, "why": WHY}
 
-    answer, said = post(operator, page(uncertain, "settle"), **data, evidence=Attempt.objects.get().pk)
+    answer, said = post(operator, page(uncertain, "settle"), **data, evidence=mark_of(uncertain))
 
     html = answer.content.decode()
     assert said == []
@@ -324,7 +328,7 @@ def test_a_customer_who_wanted_it_canceled_is_heard(
 ) -> None:
     Order.objects.update(cancel_state="wanted")
     more = {"provider_order_id": "77"} if decision == "placed" else {}
-    data = {"decision": decision, "why": WHY, "evidence": Attempt.objects.get().pk, **more}
+    data = {"decision": decision, "why": WHY, "evidence": mark_of(fresh(uncertain)), **more}
 
     answer, _ = post(operator, page(uncertain, "settle"), **data)
     assert words in answer.content.decode()
@@ -347,7 +351,7 @@ def test_a_customer_who_wanted_it_canceled_is_heard(
         ({"decision": "placed", "provider_order_id": "7" * 101}, "at most 100"),
         ({"decision": "refund", "provider_order_id": "7"}, "Leave it empty unless the order was placed."),
         ({"decision": "placed", "provider_order_id": "taken"}, "Another order has this id already."),
-        ({"evidence": "x"}, "The form arrived damaged."),
+        ({"evidence": "x"}, "More became known since you opened this page."),
     ],
 )
 def test_a_form_that_says_nothing_clear_is_shown_again(
@@ -395,16 +399,179 @@ def test_a_decision_between_the_look_and_the_rule(
     assert refunds(uncertain) == []
 
 
-def test_a_decision_on_old_evidence_is_refused(operator: Browser, uncertain: Order, boris: User) -> None:
-    old = Attempt.objects.get().pk
-    settle_send_again(uncertain.pk, actor=boris, why="first")
-    make_uncertain(uncertain)
+OUTDATED = "More became known since you opened this page. Look at it, and decide again."
 
-    _, said = decide(operator, uncertain, "refund", evidence=old)
 
-    assert said == [settled_first(uncertain, "Uncertain")]
-    assert fresh(uncertain).status == "uncertain"
-    assert refunds(uncertain) == []
+def found(order: Order, number: int = 501) -> Candidate:
+    """Let a search find what fits an order."""
+    lost, _ = LostAnswer.objects.get_or_create(
+        attempt=order.attempts.latest("id"),
+        defaults={"provider": order.provider, "state": "whole", "id_before": 500, "id_after": 510},
+    )
+    assert lost.state == "whole"
+    return Candidate.objects.create(
+        provider=order.provider, number=number, status_text="Pending", charge=100, seen_at=timezone.now()
+    )
+
+
+def sent_again(order: Order) -> None:
+    """Let the answer be lost once more, after somebody had it sent again."""
+    settle_send_again(order.pk, actor=order.customer, why="first")
+    make_uncertain(order)
+
+
+@pytest.mark.parametrize("news", [found, sent_again])
+@pytest.mark.parametrize("confirmed", [{}, {"confirmed": "yes"}])
+def test_a_decision_on_old_evidence_is_refused_and_the_new_is_shown(
+    operator: Browser, uncertain: Order, news: Any, confirmed: dict[str, str]
+) -> None:
+    old = mark_of(uncertain)
+    news(uncertain)
+    before = kinds(uncertain)
+
+    data = {"decision": "refund", "provider_order_id": "", "why": WHY, "evidence": old, **confirmed}
+    answer, said = post(operator, page(uncertain, "settle"), **data)
+
+    html = answer.content.decode()
+    assert (answer.status_code, said) == (200, [])
+    assert OUTDATED in html
+    assert mark_of(fresh(uncertain)) in html
+    assert "the provider &lt;b&gt;says&lt;/b&gt; so" in html
+    assert (news is found) == (">501<" in html)
+    assert (fresh(uncertain).status, kinds(uncertain), refunds(uncertain)) == ("uncertain", before, [])
+
+
+def test_what_is_shown_anew_can_be_decided(operator: Browser, uncertain: Order) -> None:
+    found(uncertain)
+    decide(operator, uncertain, "placed", provider_order_id="501")
+    assert (fresh(uncertain).status, fresh(uncertain).provider_order_id) == ("pending", "501")
+
+
+def test_what_is_found_between_the_look_and_the_decision_is_shown(
+    operator: Browser, uncertain: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(order_id: int, **more: Any) -> Order:
+        found(uncertain)
+        return settle_refund(order_id, **more)
+
+    monkeypatch.setattr("orders.deciding.settle_refund", late)
+    answer, said = decide(operator, uncertain, "refund")
+
+    assert (answer.status_code, said) == (200, [])
+    assert OUTDATED in answer.content.decode()
+    assert ">501<" in answer.content.decode()
+    assert (fresh(uncertain).status, refunds(uncertain)) == ("uncertain", [])
+
+
+def test_a_link_fills_the_decision_in(operator: Browser, uncertain: Order) -> None:
+    address = page(uncertain, "settle") + "?decision=placed&provider_order_id=%22%3E501"
+    html = operator.get(address).content.decode()
+
+    assert re.search(r'value="placed"[^>]*checked', html)
+    assert 'value="&quot;&gt;501"' in html
+
+
+# --- End by hand ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unreadable(order: Order) -> Order:
+    """Alice's order, which the provider has, and says nothing readable of."""
+    accept(order, "77")
+    Order.objects.update(status="in_progress", remains=300, unknown_answers=3)
+    raise_alert(Alert.Kind.ORDER_UNREADABLE, cause=f"order:{order.pk}", text="<i>Partial without remains</i>")
+    return fresh(order)
+
+
+def end(browser: Browser, order: Order, status: str, **more: object) -> tuple[Any, list[str]]:
+    """Confirm an end of an order that was seen as it is now."""
+    data = {"status": status, "remains": "", "why": WHY, "seen": fresh(order).status, "confirmed": "yes"}
+    return post(browser, page(order, "end"), **data | more)
+
+
+def test_what_the_provider_said_last_is_shown(operator: Browser, unreadable: Order) -> None:
+    html = shown(operator, unreadable, "end")
+
+    for words in (
+        "77",
+        "remains 300",
+        "the last 3 times",
+        "&lt;i&gt;Partial without remains",
+        "130.00\xa0RUB",
+    ):
+        assert words in html
+    assert 'value="300"' in html
+
+
+@pytest.mark.parametrize(
+    ("status", "remains", "words"),
+    [
+        ("completed", "", "130.00\xa0RUB stay paid, nothing goes back"),
+        (
+            "partial",
+            "300",
+            "700 of 1,000 delivered: 39.00\xa0RUB of 130.00\xa0RUB go back to the wallet of alice",
+        ),
+        ("canceled", "", "130.00\xa0RUB go back to the wallet of alice@example.com"),
+        ("canceled", "", "What was given back is never taken back"),
+    ],
+)
+def test_an_end_is_confirmed_by_what_it_does_to_the_money(
+    operator: Browser, unreadable: Order, status: str, remains: str, words: str
+) -> None:
+    data = {"status": status, "remains": remains, "why": WHY, "seen": "in_progress"}
+
+    answer, said = post(operator, page(unreadable, "end"), **data)
+
+    assert said == []
+    assert words in answer.content.decode()
+    assert "the provider &lt;b&gt;says&lt;/b&gt; so" in answer.content.decode()
+    assert (fresh(unreadable).status, refunds(unreadable)) == ("in_progress", [])
+
+
+@pytest.mark.parametrize(
+    ("status", "remains", "back"), [("completed", "", []), ("partial", "300", [39]), ("canceled", "", [130])]
+)
+def test_an_order_is_ended_by_hand(
+    operator: Browser, olga: User, unreadable: Order, status: str, remains: str, back: list[int]
+) -> None:
+    answer, said = end(operator, unreadable, status, remains=remains)
+
+    assert answer.headers["Location"] == page(unreadable, "change")
+    assert said == [f"Order {unreadable.pk} is ended."]
+    assert (fresh(unreadable).status, refunds(unreadable)) == (status, back)
+    event = OrderEvent.objects.get(kind="settled")
+    assert (event.actor, event.detail, event.to_status) == (olga, WHY, status)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"status": ""}, "This field is required"),
+        ({"status": "queued"}, "Select a valid choice"),
+        ({"status": "partial"}, "more than 0, and less than 1,000"),
+        ({"status": "partial", "remains": "0"}, "more than 0, and less than 1,000"),
+        ({"status": "partial", "remains": "1000"}, "more than 0, and less than 1,000"),
+        ({"status": "partial", "remains": "-5"}, "more than 0, and less than 1,000"),
+        ({"status": "partial", "remains": "some"}, "Enter a whole number"),
+        ({"why": " "}, "This field is required"),
+    ],
+)
+def test_an_end_that_is_not_clear_is_shown_again(
+    operator: Browser, unreadable: Order, changes: dict[str, str], words: str
+) -> None:
+    answer, said = end(operator, unreadable, **{"status": "completed"} | changes)
+
+    assert (answer.status_code, said) == (200, [])
+    assert words in answer.content.decode()
+    assert (fresh(unreadable).status, refunds(unreadable)) == ("in_progress", [])
+
+
+def test_an_end_on_an_old_look_is_refused(operator: Browser, unreadable: Order) -> None:
+    _, said = end(operator, unreadable, "canceled", seen="pending")
+
+    assert said == [f"Order {unreadable.pk} cannot be ended so, it is now: In progress. Nothing was done."]
+    assert (fresh(unreadable).status, refunds(unreadable)) == ("in_progress", [])
 
 
 def test_an_order_that_waits_for_nobody(operator: Browser, order: Order) -> None:
@@ -419,7 +586,7 @@ def test_a_form_from_elsewhere_is_refused(olga: User, uncertain: Order) -> None:
     browser = Browser(enforce_csrf_checks=True)
     browser.force_login(olga)
 
-    for name in ("cancel", "ask", "settle"):
+    for name in PAGES:
         assert browser.post(page(uncertain, name), {"confirmed": "yes"}).status_code == 403
     assert fresh(uncertain).cancel_state == ""
 
@@ -433,5 +600,5 @@ def test_hostile_names_are_words(operator: Browser, uncertain: Order) -> None:
 
     for name in ("change", "cancel", "ask", "settle"):
         assert "<script>alert(" not in shown(operator, uncertain, name)
-    data = {"decision": "refund", "why": WHY, "evidence": Attempt.objects.get().pk}
+    data = {"decision": "refund", "why": WHY, "evidence": mark_of(fresh(uncertain))}
     assert "<script>alert(" not in post(operator, page(uncertain, "settle"), **data)[0].content.decode()

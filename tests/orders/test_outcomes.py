@@ -157,7 +157,10 @@ def test_bounds_that_changed(order: Order, sandbox: SandboxServer) -> None:
     check(order, DOCUMENT["Quantity should be within min quantity to max quantity"])
 
 
-def test_spam_protection(customer: User, service: Service, clock: Any) -> None:
+def test_spam_protection(
+    customer: User, service: Service, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.outcomes.random.uniform", lambda least, greatest: least)
     settings = Settings(services=5, spam_seconds=7)
     with SandboxServer(settings, clock=clock) as strict, time_machine.travel(NOW, tick=False) as time:
         strict.services.change(1, rate=Decimal(100), min=100, max=50_000)
@@ -396,15 +399,54 @@ def test_a_wait_that_the_provider_names_counts(order: Order) -> None:
     assert fresh(order).due_at == NOW + timedelta(seconds=77)
 
 
-def test_an_order_behind_another_on_its_link_is_given_up_after_three_days(order: Order) -> None:
-    behind = fault(Later, rule="active_order", hints_at_earlier=True)
+@pytest.mark.parametrize("drawn", [1.0, 1.2])
+def test_a_spam_wait_is_spread(order: Order, monkeypatch: pytest.MonkeyPatch, drawn: float) -> None:
+    """ "N+1 s plus jitter, parsed from the text, min 1, max 3600"."""
+    monkeypatch.setattr("orders.outcomes.random.uniform", lambda least, greatest: drawn)
+    waits = []
+    with time_machine.travel(NOW, tick=False):
+        for seconds in (8, 3600):
+            record_outcome(_attempt_at(order).pk, fault(Later, rule="spam_wait", wait_seconds=seconds))
+            waits.append((fresh(order).due_at - NOW).total_seconds())  # type: ignore[operator]
+    assert waits == [8 * drawn, 3600]
+
+
+BEHIND = fault(Later, rule="active_order", hints_at_earlier=True)
+
+
+def _told_twice(order: Order, *, apart: timedelta) -> Order:
+    """Let an order wait for 71 hours, and the provider say twice that the link has an order already."""
     with time_machine.travel(order.created_at + timedelta(hours=71), tick=False) as time:
-        record_outcome(_attempt_at(order).pk, behind)
+        record_outcome(_attempt_at(order).pk, BEHIND)
         assert fresh(order).due_at == timezone.now() + timedelta(minutes=15)
-        time.shift(timedelta(hours=2))
-        record_outcome(_attempt_at(order).pk, behind)
-    order = fresh(order)
+        time.shift(apart)
+        record_outcome(_attempt_at(order).pk, BEHIND)
+    return fresh(order)
+
+
+def test_an_order_behind_another_on_its_link_is_given_up_after_three_days(order: Order) -> None:
+    """ "else every 10-30 min, up to 24-72 h, then REFUSED"."""
+    order = _told_twice(order, apart=timedelta(hours=73))
     assert (order.status, refunds(order), held_by(order.customer)) == ("canceled", [130], 1000)
+
+
+def test_what_waited_before_for_another_cause_does_not_count(order: Order) -> None:
+    assert _told_twice(order, apart=timedelta(hours=2)).status == "queued"
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "status"),
+    [({}, "queued"), ({"link": "https://example.com/b"}, "canceled"), ({"status": "completed"}, "canceled")],
+    ids=["ours", "another link", "ended"],
+)
+def test_an_order_behind_one_of_ours_is_not_given_up(
+    order: Order, customer: User, service: Service, elsewhere: dict[str, Any], status: str
+) -> None:
+    """ "queue behind our own open order on that link"."""
+    first = accept(place(customer, service))
+    ended_at = timezone.now() if "status" in elsewhere else None
+    Order.objects.filter(pk=first.pk).update(ended_at=ended_at, **elsewhere)
+    assert _told_twice(order, apart=timedelta(hours=73)).status == status
 
 
 @pytest.mark.parametrize("rule", ["spam_wait", "active_order"])

@@ -29,10 +29,9 @@ from orders.forwarding import claim_next, expire_attempts, forward_due
 from orders.life import note
 from orders.models import Attempt, Order
 from orders.outcomes import record_outcome
-from orders.placing import place_order
 from orders.polling import record_answer
 from orders.settling import settle_refund, settle_send_again
-from tests.factories import LINK, credit, place
+from tests.factories import credit, place
 from tests.orders.acting import (
     accept,
     cancel_at_once,
@@ -168,7 +167,7 @@ def test_control_without_the_condition_one_order_is_sent_twice(
 
 
 def place_again(customer: User, service: Service) -> Order:
-    return place_order(customer, service_id=service.pk, link=LINK, quantity=1000, request_id="the same")
+    return place(customer, service, request_id="the same")
 
 
 @threads

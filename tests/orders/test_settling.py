@@ -1,18 +1,40 @@
+"""Deciding by hand what no machine can know, and who was first."""
+
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from accounts.models import User
 from catalog.models import Service
 from operations.models import Alert
+from orders import settling
+from orders.adopting import adopt
 from orders.canceling import request_cancel
-from orders.errors import NotForSettling, ProviderIdTaken
-from orders.models import Order, OrderEvent
+from orders.errors import EvidenceChanged, NotForSettling, ProviderIdTaken
+from orders.evidence import mark_of
+from orders.forwarding import claim_next, expire_attempts
+from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
+from orders.outcomes import record_outcome
 from orders.settling import settle_placed, settle_refund, settle_send_again
 from tests.factories import place
-from tests.orders.acting import accept, cancel_at_once, forward, fresh, held_by, kinds, poll_at_once, refunds
+from tests.orders.acting import (
+    accept,
+    cancel_at_once,
+    fault,
+    forward,
+    fresh,
+    held_by,
+    kinds,
+    poll_at_once,
+    refunds,
+)
+from tests.orders.test_races import together, unguarded_move
+from upstream.answers import Placed
+from upstream.errors import UnknownText
 from upstream.sandbox import SandboxServer
 from upstream.sandbox.faults import DROPPED, LOST, saying
 
@@ -95,9 +117,11 @@ def test_it_is_refunded(waiting: Order, olga: User) -> None:
 
 
 DECISIONS: dict[str, Any] = {
-    "placed": lambda order, actor: settle_placed(order.pk, provider_order_id="77", actor=actor, why="x"),
-    "send again": lambda order, actor: settle_send_again(order.pk, actor=actor, why="x"),
-    "refund": lambda order, actor: settle_refund(order.pk, actor=actor, why="x"),
+    "placed": lambda order, actor, **more: settle_placed(
+        order.pk, provider_order_id="77", actor=actor, why="x", **more
+    ),
+    "send again": lambda order, actor, **more: settle_send_again(order.pk, actor=actor, why="x", **more),
+    "refund": lambda order, actor, **more: settle_refund(order.pk, actor=actor, why="x", **more),
 }
 
 
@@ -120,10 +144,12 @@ def test_of_two_people_the_first_counts(
 @pytest.mark.parametrize("decision", DECISIONS)
 @pytest.mark.parametrize("status", sorted(set(Order.Status.values) - Order.FOR_A_PERSON - Order.ENDED))
 def test_only_what_waits_for_a_person(order: Order, olga: User, status: str, decision: str) -> None:
-    Order.objects.update(status=status, provider_order_id="1")
+    provider_order_id = "1" if status in Order.OPEN_UPSTREAM else None
+    Order.objects.update(status=status, provider_order_id=provider_order_id)
     with pytest.raises(NotForSettling):
         DECISIONS[decision](order, olga)
-    assert (fresh(order).status, fresh(order).provider_order_id, kinds(order)) == (status, "1", ["placed"])
+    assert (fresh(order).status, fresh(order).provider_order_id) == (status, provider_order_id)
+    assert kinds(order) == ["placed"]
     assert held_by(order.customer) == 870
 
 
@@ -158,3 +184,172 @@ def test_not_placed_and_unwanted_it_ends(unwanted: Order, olga: User, sandbox: S
 def test_refunded_and_unwanted_it_is_refunded_once(unwanted: Order, olga: User) -> None:
     settle_refund(unwanted.pk, actor=olga, why="too long")
     assert (refunds(unwanted), held_by(unwanted.customer)) == ([130], 1000)
+
+
+# --- The lost call is explained ---------------------------------------------------------------------------
+
+
+def test_the_lost_call_gets_the_id(waiting: Order, olga: User) -> None:
+    settle_placed(waiting.pk, provider_order_id="77", actor=olga, why="seen there")
+    assert Attempt.objects.get().provider_order_id == "77"
+    assert LostAnswer.objects.filter(attempt__provider_order_id="").count() == 0
+
+
+def test_only_the_latest_lost_call_gets_the_id(order: Order, olga: User, sandbox: SandboxServer) -> None:
+    sandbox.script("add", LOST)
+    forward(order.provider)
+    settle_send_again(order.pk, actor=olga, why="not there")
+    sandbox.script("add", LOST)
+    forward(order.provider)
+    settle_placed(order.pk, provider_order_id="77", actor=olga, why="seen there")
+    assert list(Attempt.objects.order_by("pk").values_list("provider_order_id", flat=True)) == ["", "77"]
+
+
+def test_an_id_that_is_taken_explains_nothing(
+    waiting: Order, customer: User, service: Service, olga: User
+) -> None:
+    accept(place(customer, service), "77")
+    with pytest.raises(ProviderIdTaken):
+        settle_placed(waiting.pk, provider_order_id="77", actor=olga, why="seen there")
+    assert Attempt.objects.get(order=waiting).provider_order_id == ""
+
+
+# --- What became known between the look and the decision --------------------------------------------------
+
+
+def late_answer(order: Order) -> None:
+    """Let the answer of a worker that was taken for dead arrive: refused, in words that nobody knows."""
+    answer = fault(UnknownText, "The moon is full", rule="unknown_text")
+    record_outcome(order.attempts.latest("pk").pk, answer)
+
+
+def find_it(order: Order) -> None:
+    """Let a search find what fits the order."""
+    lost = LostAnswer.objects.get(attempt__order=order)
+    LostAnswer.objects.filter(pk=lost.pk).update(state="whole", id_before=500, id_after=510)
+    Candidate.objects.create(
+        provider=order.provider, number=501, status_text="Pending", charge=100, seen_at=timezone.now()
+    )
+
+
+@pytest.fixture
+def died(order: Order) -> Order:
+    """Alice's order, whose worker died before it had an answer."""
+    send = claim_next(order.provider_id)
+    assert send is not None
+    Attempt.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert expire_attempts() == 1
+    return fresh(order)
+
+
+def before_the_lock(monkeypatch: pytest.MonkeyPatch, news: Callable[[Order], Any]) -> None:
+    """Let something become known right before a decision locks its order."""
+    real, first = settling.locked, []
+
+    def locked(order_id: int) -> Order:
+        if not first:
+            first.append(True)
+            news(Order.objects.get(pk=order_id))
+        return real(order_id)
+
+    monkeypatch.setattr(settling, "locked", locked)
+
+
+@pytest.mark.parametrize("news", [late_answer, find_it])
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_what_became_known_before_the_lock_is_not_passed_over(
+    died: Order, olga: User, monkeypatch: pytest.MonkeyPatch, decision: str, news: Callable[[Order], Any]
+) -> None:
+    seen = mark_of(died)
+    before_the_lock(monkeypatch, news)
+
+    with pytest.raises(EvidenceChanged):
+        DECISIONS[decision](died, olga, evidence=seen)
+
+    assert fresh(died).status in Order.FOR_A_PERSON
+    assert (fresh(died).provider_order_id, refunds(died)) == (None, [])
+    assert "settled" not in kinds(died)
+    assert Attempt.objects.get().provider_order_id == ""
+
+
+@pytest.mark.parametrize("news", [late_answer, find_it])
+def test_control_evidence_looked_at_before_the_lock_decides_past_what_is_known(
+    died: Order, olga: User, monkeypatch: pytest.MonkeyPatch, news: Callable[[Order], Any]
+) -> None:
+    seen = mark_of(died)
+    before_the_lock(monkeypatch, news)
+
+    assert mark_of(fresh(died)) == seen  # where the form looked before
+    settle_refund(died.pk, actor=olga, why="x")
+
+    assert (fresh(died).status, refunds(died)) == ("canceled", [130])
+    assert mark_of(fresh(died)) != seen
+
+
+def test_placed_late_is_no_decision_any_more(died: Order, olga: User) -> None:
+    seen = mark_of(died)
+    record_outcome(Attempt.objects.get().pk, Placed(order_id="501", raw="{}"))
+
+    with pytest.raises(NotForSettling):
+        settle_refund(died.pk, actor=olga, why="x", evidence=seen)
+
+    assert (fresh(died).status, fresh(died).provider_order_id, refunds(died)) == ("pending", "501", [])
+
+
+def adopt_it(order: Order) -> bool:
+    return adopt(LostAnswer.objects.select_related("attempt").get(attempt__order=order), number=501)
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_taken_up_is_no_decision_any_more(died: Order, olga: User, decision: str) -> None:
+    seen = mark_of(died)
+    assert adopt_it(died)
+
+    with pytest.raises(NotForSettling):
+        DECISIONS[decision](died, olga, evidence=seen)
+
+    assert (fresh(died).status, fresh(died).provider_order_id, refunds(died)) == ("pending", "501", [])
+    assert "settled" not in kinds(died)
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_what_was_decided_is_not_taken_up(died: Order, olga: User, decision: str) -> None:
+    DECISIONS[decision](died, olga)
+    status, held = fresh(died).status, held_by(died.customer)
+
+    assert not adopt_it(died)
+
+    assert (fresh(died).status, held_by(died.customer)) == (status, held)
+    assert "found" not in kinds(died)
+
+
+def test_control_without_the_look_under_the_lock_a_taken_up_order_is_refunded(
+    died: Order, olga: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = fresh(died)
+    assert adopt_it(died)
+    monkeypatch.setattr(settling, "locked", lambda _: stale)
+    monkeypatch.setattr(settling, "move", unguarded_move)
+
+    settle_refund(died.pk, actor=olga, why="x")
+
+    assert (fresh(died).status, fresh(died).provider_order_id, refunds(died)) == ("canceled", "501", [130])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_people_at_once_one_decides(died: Order, olga: User, boris: User, tasks: list[Any]) -> None:
+    about = {"why": "x", "evidence": mark_of(died)}
+    came_of = together(
+        lambda: settle_refund(died.pk, actor=olga, **about),
+        lambda: settle_refund(died.pk, actor=boris, **about),
+        lambda: settle_send_again(died.pk, actor=olga, **about),
+        lambda: settle_send_again(died.pk, actor=boris, **about),
+        lambda: adopt_it(died),
+    )
+
+    decided = [each for each in came_of if isinstance(each, Order)]
+    refused = [each for each in came_of if isinstance(each, NotForSettling)]
+    assert len(decided) + (came_of[-1] is True) == 1
+    assert len(decided) + len(refused) == 4
+    assert kinds(died).count("settled") == len(decided)
+    assert sum(refunds(died)) == fresh(died).refunded

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from catalog.models import Service
+from operations.turns import in_turn
 from orders import tasks as orders_tasks
 from orders.canceling import request_cancel
 from orders.forwarding import claim_next
@@ -15,25 +17,26 @@ from tests.factories import make_service, place
 from tests.orders.acting import accept, fresh, held_by
 from upstream.sandbox import SandboxServer
 
-EACH = {
-    "forward": (orders_tasks.forward_every_provider, orders_tasks.forward_provider),
-    "poll": (orders_tasks.poll_every_provider, orders_tasks.poll_provider),
-    "cancel": (orders_tasks.cancel_every_provider, orders_tasks.cancel_provider),
+EVERY = {
+    "forward": orders_tasks.forward_every_provider,
+    "poll": orders_tasks.poll_every_provider,
+    "cancel": orders_tasks.cancel_every_provider,
+    "search": orders_tasks.search_every_provider,
 }
 
 
-def woken(name: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+@pytest.fixture
+def woken(commits: Any) -> Callable[[str], list[int]]:
     """Run a task that beat sends, and return the providers whose tasks it sent."""
-    every, one = EACH[name]
-    sent: list[int] = []
 
-    def apply_async(args: tuple[int], *, expires: float) -> None:
-        assert expires > 0  # a busy worker is not woken for each time that beat looked
-        sent.extend(args)
+    def run(name: str) -> list[int]:
+        with commits as sent:
+            sent.clear()
+            EVERY[name]()
+        assert {task for task, _ in sent} <= {f"orders.tasks.{name}_provider"}
+        return [provider_id for _, (provider_id,) in sent]
 
-    monkeypatch.setattr(one, "apply_async", apply_async)
-    every()
-    return sent
+    return run
 
 
 @pytest.fixture
@@ -43,30 +46,55 @@ def two(customer: User, service: Service) -> tuple[Order, Order]:
 
 
 def test_a_forwarder_is_woken_for_each_provider_with_due_orders(
-    two: tuple[Order, Order], monkeypatch: pytest.MonkeyPatch
+    two: tuple[Order, Order], woken: Callable[[str], list[int]]
 ) -> None:
     first, second = two
     place(first.customer, first.service)
-    assert sorted(woken("forward", monkeypatch)) == [first.provider_id, second.provider_id]
+    assert sorted(woken("forward")) == [first.provider_id, second.provider_id]
     Order.objects.filter(pk=second.pk).update(due_at=timezone.now() + timedelta(minutes=1))
-    assert woken("forward", monkeypatch) == [first.provider_id]
+    assert woken("forward") == [first.provider_id]
 
 
 def test_a_poller_is_woken_for_each_provider_with_due_orders(
-    two: tuple[Order, Order], monkeypatch: pytest.MonkeyPatch
+    two: tuple[Order, Order], woken: Callable[[str], list[int]]
 ) -> None:
-    assert woken("poll", monkeypatch) == []
+    assert woken("poll") == []
     accept(two[1])
-    assert woken("poll", monkeypatch) == [two[1].provider_id]
+    assert woken("poll") == [two[1].provider_id]
 
 
 def test_a_canceler_is_woken_for_each_provider_with_due_cancels(
-    two: tuple[Order, Order], monkeypatch: pytest.MonkeyPatch, tasks: list[Any]
+    two: tuple[Order, Order], woken: Callable[[str], list[int]]
 ) -> None:
     accept(two[0])
-    assert woken("cancel", monkeypatch) == []
+    assert woken("cancel") == []
     request_cancel(two[0].pk, actor=two[0].customer)
-    assert woken("cancel", monkeypatch) == [two[0].provider_id]
+    assert woken("cancel") == [two[0].provider_id]
+
+
+def test_a_searcher_is_woken_for_each_provider_with_lost_answers(
+    two: tuple[Order, Order], woken: Callable[[str], list[int]]
+) -> None:
+    assert woken("search") == []
+    assert claim_next(two[0].provider_id) is not None
+    Attempt.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    orders_tasks.expire_attempts()
+    assert woken("search") == [two[0].provider_id]
+    orders_tasks.search_provider(two[0].provider_id)
+    assert woken("search") == []
+
+
+def test_no_more_than_two_tasks_of_a_machine_forward_for_a_provider(
+    order: Order, sandbox: SandboxServer
+) -> None:
+    def forward_beside() -> None:
+        in_turn(name, at_once=2, work=lambda: orders_tasks.forward_provider(order.provider_id))
+
+    name = f"forward-{order.provider_id}"
+    assert in_turn(name, at_once=2, work=forward_beside)
+    assert fresh(order).status == "queued"
+    orders_tasks.forward_provider(order.provider_id)
+    assert fresh(order).status == "pending"
 
 
 def test_one_task_each(order: Order, sandbox: SandboxServer) -> None:
@@ -102,6 +130,6 @@ def test_tasks_may_run_twice(order: Order, sandbox: SandboxServer) -> None:
 def test_every_task_that_beat_or_a_rule_names_is_there(settings: Any) -> None:
     current_app.loader.import_default_modules()
     named = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
-    named |= {f"orders.tasks.{name}_provider" for name in ("forward", "poll", "cancel")}
+    named |= {f"orders.tasks.{name}_provider" for name in EVERY}
     named |= {"catalog.tasks.sync_provider", "orders.tasks.forward_every_provider"}
     assert named <= set(current_app.tasks)

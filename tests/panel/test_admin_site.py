@@ -20,10 +20,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from catalog.models import ExchangeRate, PriceRule, Provider, SyncRun
+from catalog.models import ExchangeRate, PriceRule, Provider, SyncRun, TaughtText
 from operations.alerting import raise_alert
 from operations.models import Alert
-from orders.models import Attempt, Order
+from orders.models import Attempt, Candidate, LostAnswer, Order
 from panel.sidebar import ROOMS
 from tests.factories import credit, make_provider, make_service, make_user, place
 
@@ -34,6 +34,7 @@ MODELS = list(admin.site._registry)
 RECORDS = (
     *("wallet.LedgerAccount", "wallet.Transfer", "wallet.Entry"),
     *("orders.Order", "orders.Attempt", "orders.OrderEvent"),
+    *("orders.LostAnswer", "orders.Candidate"),
 )
 """What nobody adds, changes or deletes by hand."""
 
@@ -59,12 +60,15 @@ def fill(size: int) -> None:
         )
         raise_alert(Alert.Kind.ORDER_HELD, cause=f"{HOSTILE} {number}", text=HOSTILE)
         Group.objects.create(name=f"{HOSTILE} {number}")
+        TaughtText.objects.create(
+            provider=service.provider, text=HOSTILE, meaning="later", taught_by=user, taught_at=now
+        )
 
 
 def _order(user: User, service: object) -> None:
     order = place(user, service, link=f"https://example.com/?q={HOSTILE}")  # type: ignore[arg-type]
     now = timezone.now()
-    Attempt.objects.create(
+    attempt = Attempt.objects.create(
         order=order,
         provider=order.provider,
         started_at=now,
@@ -75,6 +79,10 @@ def _order(user: User, service: object) -> None:
         answer=HOSTILE,
     )
     Order.objects.filter(pk=order.pk).update(status="held", reason=HOSTILE, due_at=None)
+    LostAnswer.objects.create(attempt=attempt, provider=order.provider, state="waiting", id_before=1)
+    Candidate.objects.create(
+        provider=order.provider, number=7, status_text=HOSTILE, charge=Decimal(1), seen_at=now
+    )
 
 
 def address(model: type[Model], page: str, *args: object) -> str:
@@ -132,6 +140,7 @@ def _may_add(model: type[Model]) -> bool:
     return model._meta.label in {
         *("accounts.User", "account.EmailAddress", "auth.Group"),
         *("catalog.Provider", "catalog.Category", "catalog.PriceRule", "catalog.ExchangeRate"),
+        "catalog.TaughtText",
     }
 
 

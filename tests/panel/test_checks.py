@@ -3,7 +3,14 @@ from typing import Any
 import pytest
 from django.core.checks import Error, Warning, run_checks
 
-from panel.checks import check_currency, check_lease, check_markup, check_site_url
+from panel.checks import (
+    check_currency,
+    check_duplicate_links,
+    check_lease,
+    check_markup,
+    check_queued_refund,
+    check_site_url,
+)
 
 
 def ids(found: list[Any]) -> list[str]:
@@ -49,6 +56,30 @@ def test_a_lease_outlives_its_call(settings: Any, seconds: int, right: bool) -> 
     assert ids(found) == ([] if right else ["panel.E003"])
 
 
+@pytest.mark.parametrize("policy", ["off", "warn", "refuse"])
+def test_a_policy_for_duplicate_links(settings: Any, policy: str) -> None:
+    settings.DUPLICATE_LINKS = policy
+
+    assert check_duplicate_links(None) == []
+
+
+@pytest.mark.parametrize("policy", ["", "Warn", "on", "false"])
+def test_what_is_no_policy_is_an_error(settings: Any, policy: str) -> None:
+    settings.DUPLICATE_LINKS = policy
+
+    (found,) = check_duplicate_links(None)
+    assert (found.id, type(found)) == ("panel.E004", Error)
+    assert found.hint == "Give one of off, warn, refuse."
+
+
+@pytest.mark.parametrize(("hours", "right"), [(72, True), (0, True), (-1, False)])
+def test_what_waits_is_refunded_after_it_was_placed(settings: Any, hours: int, right: bool) -> None:
+    settings.QUEUED_REFUND_AFTER_HOURS = hours
+
+    found = check_queued_refund(None)
+    assert ids(found) == ([] if right else ["panel.E005"])
+
+
 @pytest.mark.parametrize("https", [True, False])
 def test_a_deployed_site_is_https(settings: Any, https: bool) -> None:
     settings.HTTPS = https
@@ -60,13 +91,14 @@ def test_a_deployed_site_is_https(settings: Any, https: bool) -> None:
 
 def test_all_are_registered(settings: Any) -> None:
     settings.SITE_CURRENCY, settings.DEFAULT_MARKUP_PERCENT, settings.FORWARD_LEASE_SECONDS = "?", "?", 1
+    settings.DUPLICATE_LINKS, settings.QUEUED_REFUND_AFTER_HOURS = "?", -1
     settings.HTTPS = False
 
     plain, deployed = (
         {found for found in ids(run_checks(include_deployment_checks=deploy)) if found.startswith("panel.")}
         for deploy in (False, True)
     )
-    assert plain == {"panel.E001", "panel.E002", "panel.E003"}
+    assert plain == {f"panel.E00{number}" for number in range(1, 6)}
     assert deployed == plain | {"panel.W001"}
 
 

@@ -30,7 +30,8 @@ def sources() -> Iterator[tuple[Path, bytes]]:
         for file in (base / room).rglob("*.py"):
             yield file, file.read_bytes()
     for file in (base / "templates").rglob("*.*"):
-        yield file, templatize(file.read_text(), origin=str(file)).encode()
+        asked = templatize(file.read_text(), origin=str(file))
+        yield file, re.sub(r"(?m)^\s+", "", asked).encode()  # HTML's indents are none of Python's
 
 
 def test_every_text_of_code_and_templates_is_there() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 from django.db import IntegrityError
 
 from catalog.models import Provider
@@ -32,7 +32,14 @@ class Command(BaseCommand):
             "--calls-per-second", metavar="N", help="by all workers together; 0: no limit (default: no limit)"
         )
         parser.add_argument("--method", type=str.upper, help="POST (default) or GET")
+        parser.add_argument(
+            "--lost-answers",
+            choices=Provider.LostAnswers.values,
+            help="what was found of an order whose answer was lost: ask the person who settles (default), or "
+            "adopt what fits, for an account that nobody but this panel uses",
+        )
 
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         """Save the provider and say what was done; the key is never printed."""
         # Without its key: one that cannot be decrypted any more is what this command is run for.
@@ -54,7 +61,7 @@ class Command(BaseCommand):
 
 def _apply(provider: Provider, options: dict[str, Any]) -> None:
     provider.url = options["url"].strip()
-    for name in ("currency", "calls_at_once", "method"):
+    for name in ("currency", "calls_at_once", "method", "lost_answers"):
         if options[name] is not None:
             setattr(provider, name, options[name])
     if options["calls_per_second"] is not None:

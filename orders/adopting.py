@@ -1,0 +1,76 @@
+"""Taking up an order that was found at the provider, where nothing else can explain what was found."""
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from catalog.models import Provider
+from operations.alerting import close_alerts
+from operations.models import Alert
+from operations.waking import wake
+from orders.life import Event, locked, move
+from orders.matching import sure_matches
+from orders.models import Attempt, LostAnswer, Order
+
+logger = logging.getLogger(__name__)
+
+NOT_PLACED = frozenset({Attempt.Outcome.REFUSED, Attempt.Outcome.LATER, Attempt.Outcome.HALT})
+"""Outcomes of an attempt that surely placed nothing."""
+
+
+def adopt_found(provider: Provider) -> int:
+    """Take up what is sure among the orders found at a provider, if it is set to; return how many were.
+
+    Only for an account that nobody but this panel uses (`Provider.lost_answers`).
+    """
+    if provider.lost_answers != Provider.LostAnswers.ADOPT:
+        return 0
+    return sum(adopt(lost, number=candidate.number) for lost, candidate in sure_matches(provider.pk))
+
+
+def adopt(lost: LostAnswer, *, number: int) -> bool:
+    """Give a lost order the provider's id that was found for it; it is polled from now on.
+
+    False, with nothing changed, when somebody settled it meanwhile, when it was sent again, or when another
+    order has the id.
+    """
+    try:
+        with transaction.atomic():
+            order = locked(lost.attempt.order_id)
+            if order.status not in Order.FOR_A_PERSON or _may_be_placed_later(lost.attempt):
+                return False
+            _take_up(order, lost.attempt, str(number))
+    except IntegrityError:
+        return False  # a late answer gave this id to another order
+    logger.info("order.found order=%s provider=%s id=%s", order.pk, order.provider_id, number)
+    return True
+
+
+def _may_be_placed_later(attempt: Attempt) -> bool:
+    later = Attempt.objects.filter(order_id=attempt.order_id, pk__gt=attempt.pk)
+    return later.exclude(outcome__in=NOT_PLACED).exists()
+
+
+def _take_up(order: Order, attempt: Attempt, provider_order_id: str) -> None:
+    now = timezone.now()
+    wanted = order.cancel_state == Order.CancelState.WANTED
+    move(
+        order,
+        to=Order.Status.PENDING,
+        event=Event.FOUND,
+        detail=provider_order_id,
+        provider_order_id=provider_order_id,
+        sent_at=attempt.started_at,
+        reason="",
+        waits=0,
+        due_at=now + timedelta(seconds=settings.POLL_FIRST_SECONDS),
+        cancel_due_at=now if wanted else None,
+    )
+    Attempt.objects.filter(pk=attempt.pk).update(provider_order_id=provider_order_id)
+    if wanted:
+        wake("orders.tasks.cancel_provider", order.provider_id)
+    for kind in (Alert.Kind.ORDER_UNCERTAIN, Alert.Kind.ORDER_HELD):
+        close_alerts(kind, cause=f"order:{order.pk}")

@@ -1,0 +1,82 @@
+"""Orders that wait too long to be sent: canceled, and refunded, by the site's policy.
+
+A provider without funds, one that is halted or not active, and a service that is held keep their orders
+queued; a customer's money does not wait with them for ever (`provider-dialects.md`, section 2).
+"""
+
+import logging
+from collections import Counter
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from catalog.models import Provider
+from operations.alerting import raise_alert
+from operations.models import Alert
+from orders.life import Event, locked, move
+from orders.models import Order
+from orders.refunding import refund_up_to
+
+logger = logging.getLogger(__name__)
+
+AT_MOST = 1000
+"""Orders ended by one run; the next one goes on with the rest."""
+
+
+def refund_overdue() -> int:
+    """Cancel and refund what was not sent within QUEUED_REFUND_AFTER_HOURS of its placing; return how many.
+
+    Staff are alerted once for each provider. What is queued was surely not placed: an answer in doubt makes
+    an order uncertain, until a person says that it was not placed.
+    """
+    ended: Counter[int] = Counter()
+    for order_id, provider_id in overdue().values_list("pk", "provider")[:AT_MOST]:
+        ended[provider_id] += _refund(order_id)
+    for provider_id, count in ended.items():
+        if count:
+            _alert(provider_id, count=count)
+    return ended.total()
+
+
+def overdue() -> QuerySet[Order]:
+    """Return what is queued for too long, oldest first; nothing where the policy is 0 hours, for never.
+
+    By `orders_order_by_status`: what is queued is few, or waits for one thing.
+    """
+    hours = settings.QUEUED_REFUND_AFTER_HOURS
+    if hours == 0:
+        return Order.objects.none()
+    placed_before = timezone.now() - timedelta(hours=hours)
+    return Order.objects.filter(status=Order.Status.QUEUED, created_at__lt=placed_before).order_by("id")
+
+
+@transaction.atomic
+def _refund(order_id: int) -> bool:
+    order = locked(order_id)
+    # No longer queued: since the list was made a worker claimed it, its customer canceled it, or another run
+    # was first.
+    if order.status != Order.Status.QUEUED or not move(
+        order,
+        to=Order.Status.CANCELED,
+        event=Event.CANCELED_HERE,
+        detail=f"not sent within {settings.QUEUED_REFUND_AFTER_HOURS} hours",
+        ended_at=timezone.now(),
+        due_at=None,
+    ):
+        return False
+    refund_up_to(order, target=order.charge)
+    logger.info("order.overdue order=%s provider=%s", order.pk, order.provider_id)
+    return True
+
+
+def _alert(provider_id: int, *, count: int) -> None:
+    name = Provider.objects.values_list("name", flat=True).get(pk=provider_id)
+    hours = settings.QUEUED_REFUND_AFTER_HOURS
+    raise_alert(
+        Alert.Kind.ORDERS_OVERDUE,
+        cause=f"provider:{provider_id}",
+        text=f"Orders to {name} that were not sent within {hours} hours: {count}, canceled and refunded.",
+    )

@@ -1,0 +1,168 @@
+"""The list of orders that wait for a person, each with its evidence and what can be done about it."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
+from unfold.widgets import CHECKBOX_CLASSES, SELECT_CLASSES
+
+from catalog.models import Provider
+from orders.confirming import user_of
+from orders.deciding import SendAgainForm, what_sending_again_does
+from orders.errors import EvidenceChanged, NotForSettling
+from orders.evidence import Evidence, evidence_for
+from orders.matching import found_nothing
+from orders.models import Order
+from orders.settling import settle_send_again
+from orders.settling_pages import SettlingPages
+from orders.tracing import search_now
+from wallet.admin import NewestPaginator, number_in
+
+PER_PAGE = 20
+
+COUNTED = 99
+"""Up to how many are counted for the sidebar, which every page shows."""
+
+CHOSEN = "chosen"
+"""The name of the boxes by which orders are chosen."""
+
+
+class WaitingPages(SettlingPages):
+    """The list of what waits for a decision, and what is done from it, for the admin of orders."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the list, and the address that has an order searched for."""
+        waiting = self.admin_site.admin_view(self.waiting_page)
+        added = [path("waiting/", waiting, name="orders_order_waiting")]
+        return [*added, *self._pages_of_an_order(search=self.search_again), *super().get_urls()]
+
+    def waiting_page(self, request: HttpRequest) -> HttpResponse:
+        """Show what waits for a decision, oldest first; a POST sends those chosen again."""
+        if not self.has_work_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            return self._send_again(request)
+        page = self._waiting(request)
+        context = {
+            "page": page,
+            "evidences": evidence_for(list(page)),
+            "providers": Provider.objects.order_by("name").values_list("pk", "name"),
+            "statuses": [(status.value, status.label) for status in Order.Status if _waits(status)],
+            "chosen": {name: request.GET.get(name, "") for name in ("provider", "status")},
+            "checkbox_class": " ".join(CHECKBOX_CLASSES),
+            "select_class": " ".join(SELECT_CLASSES),
+        }
+        return self._page(request, "waiting", title=gettext("Waiting for a decision"), **context)
+
+    def search_again(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """Have an order searched for at its provider now, by a worker."""
+        order = self._order(request, order_id)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        [evidence] = evidence_for([order])
+        begun = [search.lost for search in evidence.searches if search_now(search.lost.attempt_id)]
+        if begun and order.status in Order.FOR_A_PERSON:
+            said = gettext("Order %(id)s is searched for at %(provider)s as soon as it can be.")
+            self.message_user(request, said % {"id": order.pk, "provider": order.provider})
+        else:
+            said = gettext("Order %(id)s: there is no lost answer to search for.")
+            self.message_user(request, said % {"id": order.pk}, messages.ERROR)
+        return redirect(_where_from(request))
+
+    def _waiting(self, request: HttpRequest) -> "Page[Order]":
+        orders = self._for_a_person(request)
+        if provider := request.GET.get("provider", ""):
+            orders = orders.filter(provider=number_in(provider))
+        if request.GET.get("status", "") in Order.FOR_A_PERSON:
+            orders = orders.filter(status=request.GET["status"])
+        return NewestPaginator(orders.order_by("pk"), PER_PAGE).get_page(request.GET.get("page"))
+
+    def _for_a_person(self, request: HttpRequest) -> QuerySet[Order]:
+        waiting: QuerySet[Order] = self.get_queryset(request).filter(status__in=Order.FOR_A_PERSON)
+        return waiting
+
+    def _send_again(self, request: HttpRequest) -> HttpResponse:
+        """Send again, of the orders chosen, those that were searched for in full and not found."""
+        chosen = [number_in(text) for text in request.POST.getlist(CHOSEN)[:PER_PAGE]]
+        orders = list(self._for_a_person(request).filter(pk__in=chosen).order_by("pk"))
+        evidences = evidence_for(orders)
+        nowhere = [evidence for evidence in evidences if _is_nowhere(evidence)]
+        others = [evidence.order for evidence in evidences if evidence not in nowhere]
+        if not nowhere:
+            for order in others:
+                self.message_user(request, _left_alone(order), messages.WARNING)
+            if not others:
+                self.message_user(request, gettext("Choose orders that wait for a decision."), messages.ERROR)
+            return redirect("admin:orders_order_waiting")
+        form = SendAgainForm(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            return self._confirm_send_again(request, form, nowhere, others)
+        for evidence in nowhere:
+            self._send_one_again(request, evidence, why=form.cleaned_data["why"])
+        for order in others:
+            self.message_user(request, _left_alone(order), messages.WARNING)
+        return redirect("admin:orders_order_waiting")
+
+    def _send_one_again(self, request: HttpRequest, evidence: Evidence, *, why: str) -> None:
+        order = evidence.order
+        try:
+            settle_send_again(order.pk, actor=user_of(request), why=why, evidence=evidence.mark)
+        except (NotForSettling, EvidenceChanged):
+            self.message_user(request, _left_alone(order), messages.WARNING)
+            return
+        self.message_user(request, gettext("Order %(id)s is settled.") % {"id": order.pk})
+
+    def _confirm_send_again(
+        self, request: HttpRequest, form: SendAgainForm, nowhere: list[Evidence], others: list[Order]
+    ) -> HttpResponse:
+        does = [what_sending_again_does(evidence.order) for evidence in nowhere]
+        doubt = gettext(
+            "All ids among which they would be were asked about, and none was found. If the provider has "
+            "one of them all the same, it is delivered twice, and you pay the provider twice."
+        )
+        return self._confirm(
+            request,
+            title=gettext("Send again"),
+            lines=[*does, doubt, *(_left_alone(order) for order in others)],
+            button=gettext("Yes, send again"),
+            back=reverse("admin:orders_order_waiting"),
+            hidden=[(CHOSEN, str(evidence.order.pk)) for evidence in nowhere],
+            form=form,
+        )
+
+
+def waiting_count() -> str:
+    """Return how many orders wait for a decision, "" for none, and "99+" for more than is counted."""
+    count = Order.objects.filter(status__in=Order.FOR_A_PERSON).order_by()[: COUNTED + 1].count()
+    return f"{COUNTED}+" if count > COUNTED else str(count or "")
+
+
+def _waits(status: str) -> bool:
+    return status in Order.FOR_A_PERSON
+
+
+def _is_nowhere(evidence: Evidence) -> bool:
+    """Tell whether an order's every lost answer was searched for in full, and nothing was found."""
+    searches = evidence.searches
+    return bool(searches) and all(found_nothing(search.lost) for search in searches)
+
+
+def _left_alone(order: Order) -> str:
+    text = gettext(
+        "Order %(id)s is left alone: it was not searched for in full, something was found, or somebody else "
+        "was first."
+    )
+    return text % {"id": order.pk}
+
+
+def _where_from(request: HttpRequest) -> str:
+    """Return the page of ours that a form names, so that a search leads back to where it was asked for."""
+    address = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(address, allowed_hosts=None):
+        return address
+    return reverse("admin:orders_order_waiting")

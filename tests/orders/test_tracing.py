@@ -1,0 +1,659 @@
+"""Orders whose answer to `add` was lost, found again at a sandbox that has them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from catalog.models import Provider, Service
+from catalog.providers import save_provider
+from operations.models import Alert
+from orders import windows
+from orders.adopting import adopt
+from orders.canceling import request_cancel
+from orders.forwarding import claim_next, expire_attempts
+from orders.matching import found_nothing
+from orders.models import Attempt, Candidate, LostAnswer, Order
+from orders.outcomes import record_outcome
+from orders.settling import settle_refund, settle_send_again
+from orders.tracing import search_due, search_now
+from tests.factories import credit, make_provider, make_service, place
+from tests.orders.acting import fault, findings, forward, forward_at_once, fresh, held_by, kinds, poll_at_once
+from upstream.answers import Placed
+from upstream.client import Client
+from upstream.errors import ProviderError, Refused, Uncertain
+from upstream.sandbox import SandboxServer, Settings
+from upstream.sandbox.faults import DROPPED, ERROR_BEFORE, LOST, saying
+from upstream.sandbox.journal import Accepted
+
+State = LostAnswer.State
+
+
+@pytest.fixture(autouse=True)
+def _no_margin(settings: Any, tasks: list[Any]) -> None:
+    """Let the very next order bound a search; the margin has tests of its own. No message is sent."""
+    settings.LOST_ANSWER_MARGIN_SECONDS = 0
+
+
+@pytest.fixture
+def adopting(provider: Provider) -> Provider:
+    """The provider, set to take up what is found."""
+    Provider.objects.filter(pk=provider.pk).update(lost_answers="adopt")
+    provider.refresh_from_db()
+    return provider
+
+
+@pytest.fixture
+def buy(customer: User, service: Service, sandbox: SandboxServer) -> Callable[..., Order]:
+    """Place an order and send it, with a fault if one is given; each for a link of its own."""
+    credit(customer, 100_000)
+    count = iter(range(1000))
+
+    def buy(quantity: int = 1000, *faults: Any) -> Order:
+        order = place(customer, service, quantity=quantity, link=f"https://example.com/{next(count)}")
+        for each in faults:
+            sandbox.script("add", each)
+        return forward_at_once(order)
+
+    return buy
+
+
+def search(provider: Provider) -> None:
+    """Look for everything that is lost, as if its time had come."""
+    LostAnswer.objects.exclude(due_at=None).update(due_at=timezone.now())
+    search_due(provider.pk)
+
+
+def lost_of(order: Order) -> LostAnswer:
+    return LostAnswer.objects.select_related("attempt__order", "provider").get(attempt__order=order)
+
+
+def accepted(sandbox: SandboxServer, order: Order) -> list[str]:
+    return [row.order for row in sandbox.journal.accepted if row.link == order.link]
+
+
+def another_systems(sandbox: SandboxServer, quantity: int) -> None:
+    """Place an order on our account, as another program would that has our key."""
+    Client(sandbox.url, sandbox.key).add(
+        service_id="1", link="https://example.com/foreign", quantity=quantity
+    )
+
+
+# --- What is found ----------------------------------------------------------------------------------------
+
+
+def test_a_lost_answer_is_found_and_shown(
+    buy: Callable[..., Order], provider: Provider, sandbox: Any
+) -> None:
+    before, lost, after = buy(), buy(700, LOST), buy()
+
+    search(provider)
+
+    [number] = accepted(sandbox, lost)
+    candidate = Candidate.objects.get()
+    assert (str(candidate.number), candidate.status_text) == (number, "pending")
+    assert candidate.charge == 70
+    assert (candidate.remains, candidate.is_foreign) == (700, False)
+    row = lost_of(lost)
+    assert (row.state, row.due_at) == (State.WHOLE, None)
+    assert (str(row.id_before), str(row.id_after)) == (before.provider_order_id, after.provider_order_id)
+    assert not found_nothing(row)
+    assert fresh(lost).status == "uncertain", "a provider set to ask leaves it to a person"
+    assert len(sandbox.journal.accepted) == 3
+
+
+def test_a_lost_answer_is_adopted(buy: Callable[..., Order], adopting: Provider, sandbox: Any) -> None:
+    buy()
+    lost = buy(700, LOST)
+    buy()
+
+    search(adopting)
+
+    lost = fresh(lost)
+    assert (lost.status, lost.provider_order_id) == ("pending", accepted(sandbox, lost)[0])
+    assert lost.reason == ""
+    assert lost.refunded == 0
+    assert kinds(lost) == ["placed", "sending", "uncertain", "found"]
+    assert Attempt.objects.get(order=lost).provider_order_id == lost.provider_order_id
+    assert not Alert.objects.filter(kind="order_uncertain", closed_at=None).exists()
+
+
+def test_an_adopted_order_goes_its_way(
+    buy: Callable[..., Order], adopting: Provider, sandbox: Any, customer: User
+) -> None:
+    buy()
+    lost = buy(1000, LOST)
+    buy()
+    search(adopting)
+    before = held_by(customer)
+
+    sandbox.end_order(fresh(lost).provider_order_id, "Partial", 400)
+    assert poll_at_once(fresh(lost)).status == "partial"
+
+    assert held_by(customer) - before == Decimal(52)
+
+
+def test_nothing_is_found_of_what_was_not_placed(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    lost = buy(1000, ERROR_BEFORE)
+    buy()
+    search(adopting)
+    assert fresh(lost).status == "uncertain", "sending again is always a person's decision"
+    assert lost_of(lost).state == State.WHOLE
+    assert found_nothing(lost_of(lost))
+    assert len(sandbox.journal.accepted) == 2
+
+
+def test_a_dead_workers_order_is_found(
+    buy: Callable[..., Order], adopting: Provider, customer: User, service: Service, sandbox: SandboxServer
+) -> None:
+    buy()
+    order = place(customer, service, quantity=900, link="https://example.com/dead")
+    send = claim_next(adopting.pk)
+    assert send is not None
+    Client(sandbox.url, sandbox.key).add(service_id="1", link=send.link, quantity=send.quantity)
+    Attempt.objects.filter(pk=send.attempt_id).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert expire_attempts() == 1
+    buy()
+    search(adopting)
+    assert fresh(order).provider_order_id == accepted(sandbox, order)[0]
+
+
+def test_two_lost_answers_that_differ_in_charge_are_told_apart(
+    buy: Callable[..., Order], adopting: Provider, sandbox: Any
+) -> None:
+    buy()
+    one, two = buy(700, LOST), buy(701, LOST)
+    buy()
+    search(adopting)
+    assert [fresh(order).provider_order_id for order in (one, two)] == [
+        accepted(sandbox, one)[0],
+        accepted(sandbox, two)[0],
+    ]
+
+
+def test_a_cancel_that_was_wanted_is_asked_for_once_it_is_found(
+    buy: Callable[..., Order], adopting: Provider, customer: User
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    request_cancel(lost.pk, actor=customer)
+    buy()
+    search(adopting)
+    assert fresh(lost).cancel_due_at is not None
+
+
+# --- What stays with the person ---------------------------------------------------------------------------
+
+
+def test_two_alike_stay_with_the_person(buy: Callable[..., Order], adopting: Provider) -> None:
+    buy()
+    one, two = buy(700, LOST), buy(700, LOST)
+    buy()
+    search(adopting)
+    assert [fresh(order).status for order in (one, two)] == ["uncertain", "uncertain"]
+    assert Candidate.objects.count() == 2
+
+
+def test_two_alike_of_which_one_was_placed_stay_with_the_person(
+    buy: Callable[..., Order], adopting: Provider
+) -> None:
+    buy()
+    one, two = buy(700, LOST), buy(700, DROPPED)
+    buy()
+    search(adopting)
+    assert [fresh(order).status for order in (one, two)] == ["uncertain", "uncertain"]
+    assert Candidate.objects.count() == 1
+
+
+def test_one_alike_that_was_settled_already_counts_too(
+    buy: Callable[..., Order], adopting: Provider, olga: User
+) -> None:
+    buy()
+    one, two = buy(700, DROPPED), buy(700, LOST)
+    settle_refund(one.pk, actor=olga, why="the customer was in a hurry")
+    buy()
+    search(adopting)
+    assert fresh(two).status == "uncertain", "the one found may be the one that was given back"
+
+
+@pytest.mark.parametrize("quantity", [700, 333])
+def test_an_id_of_another_system_stays_with_the_person(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer, quantity: int
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    another_systems(sandbox, quantity)
+    buy()
+    search(adopting)
+    assert fresh(lost).status == "uncertain", "the account is not ours alone"
+    assert Candidate.objects.count() == 2
+
+
+@pytest.mark.parametrize("rate", [99, 101])
+def test_a_charge_that_differs_stays_with_the_person(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer, rate: int
+) -> None:
+    buy()
+    sandbox.services.change(1, rate=Decimal(rate))
+    lost = buy(700, LOST)
+    buy()
+    search(adopting)
+    assert fresh(lost).status == "uncertain"
+    assert Candidate.objects.get().charge == Decimal(rate) * 7 / 10
+
+
+def test_remains_that_differ_stay_with_the_person(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    sandbox.services.change(1, rate=Decimal(50))
+    lost = buy(700, LOST)
+    Order.objects.filter(pk=lost.pk).update(quantity=350)  # of the same charge: 350 at 100
+    buy()
+    search(adopting)
+    assert fresh(lost).status == "uncertain"
+    assert Candidate.objects.get().remains == 700
+
+
+def test_one_that_ended_early_stays_with_the_person(
+    buy: Callable[..., Order], adopting: Provider, sandbox: Any
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    buy()
+    sandbox.end_order(accepted(sandbox, lost)[0], "Partial", 100)
+    search(adopting)
+    assert fresh(lost).status == "uncertain"
+
+
+def test_ids_that_do_not_grow_stay_with_the_person(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    buy(1000, saying('{"order": "9000"}'))
+    buy(1000, saying('{"order": "8000"}'))
+    lost = buy(700, LOST)
+    buy()
+    search(adopting)
+    row = lost_of(lost)
+    assert (row.state, row.why) == (State.IMPOSSIBLE, "no_growth")
+    assert fresh(lost).status == "uncertain"
+
+
+@pytest.mark.parametrize("order_id", ["a-77", "0012", "9" * 19])
+def test_ids_that_are_no_numbers_stay_with_the_person(
+    buy: Callable[..., Order], adopting: Provider, order_id: str
+) -> None:
+    buy(1000, saying(f'{{"order": "{order_id}"}}'))
+    lost = buy(700, LOST)
+    search(adopting)
+    assert lost_of(lost).state == State.IMPOSSIBLE
+
+
+def test_the_first_order_of_an_account_stays_with_the_person(
+    buy: Callable[..., Order], adopting: Provider
+) -> None:
+    lost = buy(700, LOST)
+    buy()
+    search(adopting)
+    assert lost_of(lost).why == "no_id_before"
+
+
+def test_ids_of_another_account_tell_nothing(buy: Callable[..., Order], adopting: Provider) -> None:
+    buy()
+    lost = buy(700, LOST)
+    adopting.url += "/"
+    assert save_provider(adopting, key=None) == {"url"}
+    buy()
+    search(adopting)
+    assert lost_of(lost).why == "another_account"
+
+
+def test_an_order_that_was_sent_again_is_not_adopted(
+    buy: Callable[..., Order], adopting: Provider, customer: User, service: Service
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    Attempt.objects.create(
+        order=lost,
+        provider=adopting,
+        started_at=timezone.now(),
+        lease_until=timezone.now(),
+        outcome=Attempt.Outcome.UNCERTAIN,
+    )
+    assert not adopt(lost_of_first(lost), number=1243)
+    assert fresh(lost).provider_order_id is None
+
+
+def lost_of_first(order: Order) -> LostAnswer:
+    first = order.attempts.order_by("pk")[0]
+    return LostAnswer.objects.select_related("attempt__order", "provider").get(attempt=first)
+
+
+def test_a_hint_at_it_does_not_keep_it_from_being_found(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer, olga: User
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    settle_send_again(lost.pk, actor=olga, why="the provider's list does not have it")
+    sandbox.script("add", saying('{"error": "Spam protection, wait 7 seconds"}'))
+    assert forward_at_once(fresh(lost)).status == "uncertain"
+    buy()
+    search(adopting)
+    assert fresh(lost).provider_order_id == accepted(sandbox, lost)[0]
+    assert LostAnswer.objects.count() == 1
+
+
+# --- Races with a person, and with a late answer ----------------------------------------------------------
+
+
+def test_what_was_settled_meanwhile_is_not_adopted(
+    buy: Callable[..., Order], adopting: Provider, olga: User, sandbox: SandboxServer
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    row = lost_of(lost)
+    settle_refund(lost.pk, actor=olga, why="the customer was in a hurry")
+    assert not adopt(row, number=int(accepted(sandbox, lost)[0]))
+    assert (fresh(lost).status, fresh(lost).refunded) == ("canceled", fresh(lost).charge)
+
+
+def test_an_id_that_another_order_got_meanwhile_is_not_adopted(
+    buy: Callable[..., Order], adopting: Provider
+) -> None:
+    before, lost = buy(), buy(700, LOST)
+    assert not adopt(lost_of(lost), number=int(before.provider_order_id or 0))
+    assert fresh(lost).status == "uncertain"
+
+
+@pytest.mark.parametrize("answer", [None, fault(Refused, rule="bad_link"), fault(Uncertain)])
+def test_a_late_answer_after_the_adoption_changes_nothing(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer, answer: ProviderError | None
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    Attempt.objects.filter(order=lost).update(rule="worker_died")
+    buy()
+    search(adopting)
+    number = accepted(sandbox, lost)[0]
+    attempt = Attempt.objects.get(order=lost)
+    record_outcome(attempt.pk, answer or Placed(number, ""))
+    attempt.refresh_from_db()
+    assert attempt.provider_order_id == number
+    assert (fresh(lost).status, fresh(lost).provider_order_id) == ("pending", number)
+    assert not Alert.objects.filter(closed_at=None, kind="order_uncertain").exists()
+
+
+# --- How far the search goes ------------------------------------------------------------------------------
+
+
+def test_it_waits_for_a_later_id(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    asked = sandbox.calls["status"]
+    search(adopting)
+    row = lost_of(lost)
+    assert (row.state, row.id_after, sandbox.calls["status"]) == (State.WAITING, None, asked)
+    assert row.due_at is not None
+    assert row.due_at > timezone.now()
+
+
+def test_a_later_order_counts_only_after_the_margin(
+    buy: Callable[..., Order], adopting: Provider, settings: Any
+) -> None:
+    settings.LOST_ANSWER_MARGIN_SECONDS = 60
+    buy()
+    lost, after = buy(700, LOST), buy()
+    search(adopting)
+    assert lost_of(lost).state == State.WAITING
+
+    Attempt.objects.filter(order=after).update(started_at=timezone.now() + timedelta(seconds=61))
+    search(adopting)
+    assert fresh(lost).status == "pending"
+
+
+def test_an_order_sent_beside_it_does_not_bound_the_search(
+    buy: Callable[..., Order], adopting: Provider, customer: User, service: Service
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    beside = buy()
+    # As if it had begun before the answer was lost, on a machine whose clock is ahead.
+    Attempt.objects.filter(order=lost).update(last_seen=Attempt.objects.get(order=beside).pk)
+    search(adopting)
+    assert lost_of(lost).state == State.WAITING
+    after = buy()
+    search(adopting)
+    assert str(lost_of(lost).id_after) == after.provider_order_id
+
+
+def test_it_waits_for_what_is_under_way(
+    buy: Callable[..., Order], adopting: Provider, customer: User, service: Service
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    place(customer, service, quantity=700, link="https://example.com/slow")
+    assert claim_next(adopting.pk) is not None
+    buy()
+    search(adopting)
+    assert lost_of(lost).state == State.WAITING
+    assert fresh(lost).status == "uncertain"
+
+
+def test_control_without_that_wait_the_wrong_order_is_adopted(
+    buy: Callable[..., Order],
+    adopting: Provider,
+    customer: User,
+    service: Service,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(windows, "_is_under_way", lambda *args, **fields: False)
+    buy()
+    lost = buy(700, DROPPED)
+    other = place(customer, service, quantity=700, link="https://example.com/slow")
+    assert claim_next(adopting.pk) is not None
+    Client(sandbox.url, sandbox.key).add(service_id="1", link=other.link, quantity=700)
+    buy()
+    search(adopting)
+    assert fresh(lost).provider_order_id == accepted(sandbox, other)[0]
+
+
+def test_the_order_of_attempts_counts_and_not_their_clocks(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    before, lost = buy(), buy(700, LOST)
+    hour = timedelta(hours=1)
+    Attempt.objects.filter(order=before).update(
+        started_at=timezone.now() + hour, ended_at=timezone.now() + hour
+    )
+    buy()
+    search(adopting)
+    assert fresh(lost).provider_order_id == accepted(sandbox, lost)[0]
+
+
+def test_it_makes_no_more_calls_than_are_allowed(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer, settings: Any
+) -> None:
+    settings.LOST_SEARCH_CALLS = 3
+    buy()
+    lost = buy(700, LOST)
+    buy(1000, saying('{"order": "2000"}'))
+    calls = sandbox.calls["status"]
+
+    search(adopting)
+
+    row = lost_of(lost)
+    assert (row.state, row.calls, row.asked_to) == (State.STOPPED, 3, (row.id_before or 0) + 3)
+    assert sandbox.calls["status"] - calls <= 3 + 1  # one to learn whether it answers about many
+    assert fresh(lost).status == "uncertain", "not searched whole: more may be there"
+    assert row.due_at is None
+
+    assert search_now(row.attempt_id)
+    search(adopting)
+    assert lost_of(lost).asked_to == (row.asked_to or 0) + 3
+
+
+def test_a_person_may_search_where_no_later_id_is_known(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer, settings: Any
+) -> None:
+    settings.LOST_SEARCH_CALLS = 5
+    buy()
+    lost = buy(700, LOST)
+    assert search_now(lost_of(lost).attempt_id)
+    search(adopting)
+    row = lost_of(lost)
+    assert str(Candidate.objects.get().number) == accepted(sandbox, lost)[0]
+    assert (row.state, row.calls) == (State.WAITING, 5)
+    assert fresh(lost).status == "uncertain", "without an upper bound it is not searched whole"
+    buy()
+    search(adopting)
+    assert fresh(lost).status == "pending"
+
+
+def test_an_id_that_was_given_away_after_the_first_look_is_seen(
+    buy: Callable[..., Order], provider: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    lost = buy(700, DROPPED)
+    search_now(lost_of(lost).attempt_id)
+    search(provider)
+    assert Candidate.objects.count() == 0
+    another_systems(sandbox, 700)
+    buy()
+    search(provider)
+    assert Candidate.objects.count() == 1
+
+
+def test_there_is_nothing_to_search_for_an_order_that_is_not_lost(buy: Callable[..., Order]) -> None:
+    assert not search_now(Attempt.objects.get(order=buy()).pk)
+
+
+def test_it_goes_on_after_a_provider_that_did_not_answer(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    buy()
+    sandbox.script("status", saying("<h1>502</h1>", status=502), times=2)
+    search(adopting)
+    row = lost_of(lost)
+    assert row.state == State.SEARCHING
+    assert row.due_at is not None
+    search(adopting)
+    assert fresh(lost).status == "pending"
+
+
+def test_a_halted_provider_is_left_alone(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    buy(700, LOST)
+    buy()
+    Provider.objects.filter(pk=adopting.pk).update(halted_at=timezone.now(), halt_rule="key")
+    calls = sum(sandbox.calls.values())
+    search(adopting)
+    assert sum(sandbox.calls.values()) == calls
+
+
+def test_when_the_time_is_up_the_rest_is_due_at_once(buy: Callable[..., Order], adopting: Provider) -> None:
+    buy()
+    lost = buy(700, LOST)
+    buy()
+    LostAnswer.objects.update(due_at=timezone.now())
+    search_due(adopting.pk, seconds=0)
+    row = lost_of(lost)
+    assert row.due_at is not None
+    assert row.due_at <= timezone.now()
+    search_due(adopting.pk)
+    assert fresh(lost).status == "pending"
+
+
+def test_a_missing_reading_of_the_balance_is_asked_for_and_kept(
+    buy: Callable[..., Order], provider: Provider, sandbox: SandboxServer
+) -> None:
+    Provider.objects.filter(pk=provider.pk).update(
+        balance=Decimal(100_000), balance_text="100000", balance_at=timezone.now() - timedelta(seconds=30)
+    )
+    lost = buy(700, LOST)
+    search(provider)
+    attempt = Attempt.objects.get(order=lost)
+    assert attempt.balance_before == 100_000
+    assert attempt.balance_before_text == "100000"
+    assert attempt.balance_after == sandbox.balance == 99_930
+    assert attempt.balance_after_at is not None
+    assert attempt.balance_before_at is not None
+    assert attempt.balance_before_at < attempt.started_at < attempt.balance_after_at
+
+
+# --- Many ids per call ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def classic(db: None, clock: Any) -> Any:
+    """A sandbox that answers about many orders in one call, and whose ids grow by leaps."""
+    options = Settings(services=5, life_seconds=60, spam_seconds=0, dialect="classic", order_gap=40)
+    with SandboxServer(options, clock=clock) as server:
+        yield server
+
+
+def test_a_provider_that_can_is_asked_about_many_at_once(customer: User, classic: SandboxServer) -> None:
+    provider = make_provider(url=classic.url, key=classic.key, lost_answers="adopt")
+    classic.services.change(1, rate=Decimal(100), min=100, max=50_000)
+    service = make_service(provider, provider_service_id="1", cost=Decimal(100), price=Decimal(130))
+    sent = [forward_at_once(place(customer, service, link="https://example.com/1"))]
+    sent += [forward_at_once(place(customer, service, link="https://example.com/2"))]
+    classic.script("add", LOST)
+    lost = forward_at_once(place(customer, service, quantity=777, link="https://example.com/3"))
+    sent += [forward_at_once(place(customer, service, link="https://example.com/4"))]
+    calls = classic.calls["status"]
+
+    search(provider)
+
+    assert fresh(lost).provider_order_id == accepted(classic, lost)[0]
+    provider.refresh_from_db()
+    assert provider.answers_for_many is True
+    assert classic.calls["status"] - calls == 2  # one to learn that it can, one for all ids
+
+
+def test_a_provider_that_cannot_is_asked_one_by_one(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    buy()
+    lost = buy(700, LOST)
+    buy()
+    search(adopting)
+    adopting.refresh_from_db()
+    assert adopting.answers_for_many is False
+    assert fresh(lost).status == "pending"
+
+
+def test_another_account_is_tried_anew(adopting: Provider) -> None:
+    Provider.objects.filter(pk=adopting.pk).update(answers_for_many=True)
+    adopting.url += "/"
+    save_provider(adopting)
+    adopting.refresh_from_db()
+    assert adopting.answers_for_many is None
+
+
+def test_many_lost_answers_cost_each_id_one_call(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    lost = [buy(700 + number, LOST) for number in range(10)]
+    buy()
+    calls = sandbox.calls["status"]
+    search(adopting)
+    assert {fresh(order).status for order in lost} == {"pending"}
+    assert sandbox.calls["status"] - calls <= 10 + 1
+    assert all(isinstance(row, Accepted) for row in sandbox.journal.accepted)
+    assert (findings(), forward(adopting)) == ([], 0)

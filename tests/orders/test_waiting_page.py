@@ -1,0 +1,466 @@
+"""The list of orders that wait for a person, and what is done from it."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.test import Client as Browser
+
+from accounts.models import User
+from catalog.models import Provider, Service
+from operations.alerting import raise_alert
+from operations.models import Alert
+from orders import waiting_pages
+from orders.evidence import mark_of
+from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
+from orders.settling import settle_refund
+from tests.factories import credit, make_provider, make_service, place
+from tests.orders.acting import accept, fresh, kinds, refunds
+from tests.orders.losses import attempt_for, candidate, lose, measured
+
+LIST = "/admin/orders/order/waiting/"
+WHY = "asked <b>them</b> on the phone"
+
+
+@pytest.fixture(autouse=True)
+def _in_english(operator: Browser) -> None:
+    operator.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+
+@pytest.fixture
+def lost(customer: User, service: Service) -> Order:
+    """Alice's order, whose answer was lost; it was searched for in full, and not found."""
+    return lose(customer, service)
+
+
+def shown(browser: Browser, query: str = "") -> str:
+    answer = browser.get(LIST + query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def words(html: str) -> str:
+    """Return what a page's reader reads, without its markup."""
+    return re.sub(r"[ \n]+", " ", re.sub(r"<[^>]*>", " ", html))
+
+
+def cards(html: str) -> list[int]:
+    """Return the orders that a page shows, from its top."""
+    return [int(number) for number in re.findall(r'<div id="order-(\d+)"', html)]
+
+
+def post(browser: Browser, address: str = LIST, **data: object) -> tuple[Any, list[str]]:
+    """Post a form; return the answer and what was said."""
+    browser.cookies.pop("messages", None)  # what earlier posts said
+    answer = browser.post(address, data)
+    return answer, [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def left_alone(order: Order) -> str:
+    return (
+        f"Order {order.pk} is left alone: it was not searched for in full, something was found, or somebody "
+        "else was first."
+    )
+
+
+def staff(client: Browser, *codenames: str) -> Browser:
+    """Log in a member of staff who has these rights."""
+    user = User.objects.create_user("support@example.com", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client.force_login(user)
+    return client
+
+
+# --- The list ---------------------------------------------------------------------------------------------
+
+
+def test_what_waits_is_listed_oldest_first(operator: Browser, customer: User, service: Service) -> None:
+    orders = [lose(customer, service) for _ in range(3)]
+    Order.objects.filter(pk=orders[1].pk).update(status="held")
+    place(customer, service)
+    accept(place(customer, service))
+
+    assert cards(shown(operator)) == [order.pk for order in orders]
+
+
+def test_the_list_says_what_is_known(operator: Browser, lost: Order, service: Service) -> None:
+    measured(lost.attempts.get(), 1000, 850)
+    beside = place(lost.customer, service, quantity=500, link=lost.link)
+    attempt_for(beside, "placed")
+    later = place(lost.customer, service, link=lost.link)
+    attempt_for(later, "later", minute=5, rule="spam_wait", answer='{"error": "Spam <b>protection</b>"}')
+    candidate(service, 503)
+    candidate(service, 504, charge=Decimal(7), status_text="<i>odd</i>")
+
+    html = shown(operator)
+
+    text = words(html)
+    for expected in (
+        f"Order {lost.pk}: Uncertain",
+        "alice@example.com paid 130.00\xa0RUB.",
+        "× 1000",
+        lost.link,
+        "Why it waits: no answer",
+        ": Uncertain",
+        "Rule: read_timeout · HTTP status: 502",
+        "&lt;h1&gt;Bad Gateway&lt;/h1&gt;",
+        "Balance before: 1,000.00\xa0RUB, answered as “1000.raw” at",
+        "Balance after: 850.00\xa0RUB, answered as “850.raw” at",
+        "It fell by 150.00\xa0RUB. Other orders of ours took 50.00\xa0RUB of it, 100.00\xa0RUB are left; "
+        "this order would cost 100.00\xa0RUB.",
+        "How this provider writes its balance is not sure yet: judge by its own words.",
+        f"A later order for this link, {later.pk}, was answered at",
+        "Spam &lt;b&gt;protection&lt;/b&gt;",
+        "All ids asked about",
+        "Its id is above 500 and below 510.",
+        "503 : fits . Status pending, charge 100.00\xa0RUB, remains 1000, start count 7",
+        "504 : differs . Status &lt;i&gt;odd&lt;/i&gt;, charge 7.00\xa0RUB",
+        "Placed with id 503",
+    ):
+        assert expected in text, expected
+    assert "Placed with id 504" not in text
+
+
+def test_what_is_not_known_is_said(operator: Browser, customer: User, service: Service) -> None:
+    lose(customer, service, state="impossible")
+    LostAnswer.objects.update(why="no id from before is known")
+    Attempt.objects.update(answer="")
+    text = words(shown(operator))
+    for expected in (
+        "No answer was read.",
+        "The balance from before and after is not known: it tells nothing.",
+        "Not possible",
+        "No id from before is known.",
+        "Nothing was found so far.",
+    ):
+        assert expected in text, expected
+
+
+def test_a_sure_balance_has_no_caveat(operator: Browser, lost: Order) -> None:
+    measured(lost.attempts.get(), 1000, 900)
+    Provider.objects.update(balance_verified=True)
+    assert "not sure yet" not in shown(operator)
+
+
+def test_each_button_leads_to_its_decision(operator: Browser, lost: Order, service: Service) -> None:
+    candidate(service, 503)
+    html = shown(operator)
+    settle = f"/admin/orders/order/{lost.pk}/settle/"
+    for query in ("placed&amp;provider_order_id=503", "placed", "send_again", "refund"):
+        assert f'href="{settle}?decision={query}"' in html
+
+    html = operator.get(f"{settle}?decision=placed&provider_order_id=503").content.decode()
+    assert re.search(r'value="placed"[^>]*checked', html)
+    assert 'value="503"' in html
+    assert "503 : fits" in words(html)
+
+
+@pytest.mark.parametrize(
+    ("query", "there"),
+    [("", [0, 1, 2]), ("?status=held", [1]), ("?status=uncertain", [0, 2]), ("?status=x", [0, 1, 2])],
+)
+def test_the_list_is_narrowed_by_status(
+    operator: Browser, customer: User, service: Service, query: str, there: list[int]
+) -> None:
+    orders = [lose(customer, service) for _ in range(3)]
+    Order.objects.filter(pk=orders[1].pk).update(status="held")
+    assert cards(shown(operator, query)) == [orders[number].pk for number in there]
+
+
+def test_the_list_is_narrowed_by_provider(operator: Browser, customer: User, lost: Order) -> None:
+    other = lose(customer, make_service(make_provider(name="Another")))
+    assert cards(shown(operator, f"?provider={other.provider_id}")) == [other.pk]
+    assert cards(shown(operator, f"?provider={lost.provider_id}&status=uncertain")) == [lost.pk]
+    assert cards(shown(operator, "?provider=x")) == []
+
+
+def test_an_empty_list_says_what_that_means(operator: Browser, order: Order) -> None:
+    assert "No order waits for a decision" in shown(operator)
+    html = shown(operator, "?status=held")
+    assert "No order of this kind waits" in html
+    assert "Send those chosen again" not in html
+
+
+def test_a_long_list_has_pages(
+    operator: Browser, customer: User, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert waiting_pages.PER_PAGE == 20
+    monkeypatch.setattr(waiting_pages, "PER_PAGE", 2)
+    orders = [lose(customer, service).pk for _ in range(5)]
+    assert [cards(shown(operator, f"?status=uncertain&page={page}")) for page in (1, 2, 3)] == [
+        orders[:2],
+        orders[2:4],
+        orders[4:],
+    ]
+    html = shown(operator, "?status=uncertain&page=2")
+    assert "Page 2 of 3" in html
+    assert 'href="?status=uncertain&amp;page=3"' in html
+
+
+def test_a_page_costs_the_same_at_1_and_at_20_orders(
+    operator: Browser, customer: User, service: Service, django_assert_max_num_queries: Any
+) -> None:
+    def fill(count: int) -> None:
+        for _ in range(count):
+            measured(lose(customer, service).attempts.get(), 1000, 900)
+
+    fill(1)
+    with django_assert_max_num_queries(100) as few:
+        shown(operator)
+    fill(19)
+    candidate(service, 503)
+    with django_assert_max_num_queries(len(few)):
+        assert len(cards(shown(operator))) == 20
+    assert len(few) <= 15
+
+
+def test_hostile_words_are_words(operator: Browser, lost: Order, service: Service) -> None:
+    candidate(service, 503, status_text="<script>alert(0)</script>")
+    type(service).objects.update(name="<script>alert(1)</script>")
+    Provider.objects.update(name="<script>alert(2)</script>", currency="<s>")
+    Order.objects.update(link="https://example.com/<script>alert(3)</script>", reason="<script>alert(4)")
+    Attempt.objects.update(
+        answer="<script>alert(5)</script>\n" * 9, rule="<script>", balance_before_text="<script>alert(6)"
+    )
+    LostAnswer.objects.update(why="<script>alert(7)")
+    html = shown(operator)
+    assert "alert(5)" in html
+    assert "<script>alert(" not in html
+    assert "<s>" not in html
+
+
+# --- Who may ----------------------------------------------------------------------------------------------
+
+
+def test_who_may_only_look_sees_no_list(client: Browser, lost: Order) -> None:
+    browser = staff(client, "view_order")
+    assert browser.get(LIST).status_code == 403
+    assert post(browser, chosen=lost.pk, why=WHY, confirmed="yes")[0].status_code == 403
+    assert post(browser, f"/admin/orders/order/{lost.pk}/search/")[0].status_code == 403
+    assert LIST not in browser.get("/admin/").content.decode()
+    assert (fresh(lost).status, LostAnswer.objects.get().due_at) == ("uncertain", None)
+
+
+def test_who_may_change_orders_sees_it(client: Browser, lost: Order) -> None:
+    browser = staff(client, "view_order", "change_order")
+    assert cards(browser.get(LIST).content.decode()) == [lost.pk]
+
+
+def test_a_form_from_elsewhere_is_refused(olga: User, lost: Order) -> None:
+    browser = Browser(enforce_csrf_checks=True)
+    browser.force_login(olga)
+    for address in (LIST, f"/admin/orders/order/{lost.pk}/search/"):
+        assert browser.post(address, {"chosen": lost.pk, "why": WHY, "confirmed": "yes"}).status_code == 403
+    assert fresh(lost).status == "uncertain"
+
+
+# --- The sidebar ------------------------------------------------------------------------------------------
+
+
+def badge(browser: Browser) -> str:
+    """Return what stands beside the list's name in the sidebar."""
+    html = browser.get("/admin/").content.decode()
+    [entry] = re.findall(rf'<a href="{LIST}".*?</a>', html, re.DOTALL)
+    return words(entry).strip().removeprefix("gavel Waiting for a decision").strip()
+
+
+def test_the_sidebar_counts_what_waits(
+    operator: Browser, customer: User, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert badge(operator) == ""
+    first, _ = lose(customer, service), lose(customer, service)
+    Order.objects.filter(pk=first.pk).update(status="held")
+    assert badge(operator) == "2"
+    monkeypatch.setattr(waiting_pages, "COUNTED", 1)
+    assert badge(operator) == "1+"
+
+
+# --- Search again -----------------------------------------------------------------------------------------
+
+
+def test_it_is_searched_for_again(operator: Browser, lost: Order, commits: Any) -> None:
+    with commits as sent:
+        answer, said = post(operator, f"/admin/orders/order/{lost.pk}/search/")
+
+    assert answer.headers["Location"] == LIST
+    assert said == [f"Order {lost.pk} is searched for at Sandbox as soon as it can be."]
+    assert LostAnswer.objects.get().due_at is not None
+    assert sent == [("orders.tasks.search_provider", (lost.provider_id,))]
+    assert (fresh(lost).status, kinds(lost)) == ("uncertain", ["placed"])
+
+
+def test_a_search_leads_back_to_where_it_was_asked_for(operator: Browser, lost: Order) -> None:
+    search = f"/admin/orders/order/{lost.pk}/search/"
+    for page in (f"{LIST}?status=uncertain", f"/admin/orders/order/{lost.pk}/settle/"):
+        html = operator.get(page).content.decode()
+        assert f'name="next" value="{page}"' in html
+        assert post(operator, search, next=page)[0].headers["Location"] == page
+    for elsewhere in ("https://evil.example/", "//evil.example", "javascript:alert(1)", ""):
+        assert post(operator, search, next=elsewhere)[0].headers["Location"] == LIST
+
+
+def test_without_a_lost_answer_there_is_nothing_to_search_for(operator: Browser, order: Order) -> None:
+    _, said = post(operator, f"/admin/orders/order/{order.pk}/search/")
+    assert said == [f"Order {order.pk}: there is no lost answer to search for."]
+
+
+def test_a_search_is_asked_for_by_post(operator: Browser, lost: Order) -> None:
+    assert operator.get(f"/admin/orders/order/{lost.pk}/search/").status_code == 405
+    assert operator.post(f"/admin/orders/order/{lost.pk + 1}/search/").status_code == 404
+    assert LostAnswer.objects.get().due_at is None
+
+
+# --- Send those chosen again ------------------------------------------------------------------------------
+
+
+def test_it_asks_before_it_sends_again(operator: Browser, customer: User, lost: Order) -> None:
+    wanted, searching = lose(customer, lost.service), lose(customer, lost.service, state="searching")
+    Order.objects.filter(pk=wanted.pk).update(cancel_state="wanted")
+
+    answer, said = post(operator, chosen=[lost.pk, wanted.pk, searching.pk])
+
+    text = words(answer.content.decode())
+    assert said == []
+    assert f"Order {lost.pk} of alice@example.com, 130.00\xa0RUB, is sent to Sandbox once more." in text
+    assert f"Order {wanted.pk}: alice@example.com wanted it canceled. It is canceled, and 130.00" in text
+    assert "it is delivered twice, and you pay the provider twice" in text
+    assert left_alone(searching) in text
+    assert re.findall(r'name="chosen" value="(\d+)"', answer.content.decode()) == [
+        str(lost.pk),
+        str(wanted.pk),
+    ]
+    assert {fresh(order).status for order in (lost, wanted, searching)} == {"uncertain"}
+
+
+def test_those_that_were_not_found_are_sent_again(
+    operator: Browser, olga: User, customer: User, lost: Order, commits: Any
+) -> None:
+    other, searching = lose(customer, lost.service), lose(customer, lost.service, state="searching")
+    raise_alert(Alert.Kind.ORDER_UNCERTAIN, cause=f"order:{lost.pk}", text="…")
+
+    with commits as sent:
+        answer, said = post(operator, chosen=[lost.pk, other.pk, searching.pk], why=WHY, confirmed="yes")
+
+    assert answer.headers["Location"] == LIST
+    assert said == [
+        f"Order {lost.pk} is settled.",
+        f"Order {other.pk} is settled.",
+        left_alone(searching),
+    ]
+    assert [fresh(order).status for order in (lost, other, searching)] == ["queued", "queued", "uncertain"]
+    events = OrderEvent.objects.filter(kind="settled").order_by("order_id")
+    assert [(event.order_id, event.actor, event.detail) for event in events] == [
+        (lost.pk, olga, WHY),
+        (other.pk, olga, WHY),
+    ]
+    assert ("orders.tasks.forward_provider", (lost.provider_id,)) in sent
+    assert not Alert.objects.filter(closed_at=None).exists()
+
+
+def test_whose_customer_wanted_it_canceled_is_canceled(operator: Browser, lost: Order) -> None:
+    Order.objects.update(cancel_state="wanted")
+    post(operator, chosen=lost.pk, why=WHY, confirmed="yes")
+    assert (fresh(lost).status, refunds(lost)) == ("canceled", [130])
+
+
+@pytest.mark.parametrize("why", ["", "  ", "w" * 501])
+def test_it_wants_a_reason(operator: Browser, lost: Order, why: str) -> None:
+    answer, _ = post(operator, chosen=lost.pk, why=why, confirmed="yes")
+    assert answer.status_code == 200
+    assert f'name="chosen" value="{lost.pk}"' in answer.content.decode()
+    assert (fresh(lost).status, kinds(lost)) == ("uncertain", ["placed"])
+
+
+def _found(lost: Order) -> None:
+    candidate(lost.service, 503)
+
+
+def _differing(lost: Order) -> None:
+    candidate(lost.service, 503, charge=Decimal(7))
+
+
+def _going_on(lost: Order) -> None:
+    LostAnswer.objects.update(state="searching")
+
+
+def _stopped(lost: Order) -> None:
+    LostAnswer.objects.update(state="stopped")
+
+
+def _never_searched(lost: Order) -> None:
+    LostAnswer.objects.all().delete()
+
+
+def _lost_again(lost: Order) -> None:
+    LostAnswer.objects.create(
+        attempt=attempt_for(lost, minute=5), provider=lost.provider, state="waiting", id_before=505
+    )
+
+
+def _settled(lost: Order) -> None:
+    settle_refund(lost.pk, actor=lost.customer, why="first")
+
+
+NEWS = [_found, _differing, _going_on, _stopped, _never_searched, _lost_again]
+
+
+@pytest.mark.parametrize("news", NEWS)
+@pytest.mark.parametrize("confirmed", [{}, {"confirmed": "yes", "why": WHY}])
+def test_what_may_have_been_placed_is_left_alone(
+    operator: Browser, lost: Order, news: Any, confirmed: dict[str, str]
+) -> None:
+    news(lost)
+    answer, said = post(operator, chosen=lost.pk, **confirmed)
+    assert (answer.status_code, said) == (302, [left_alone(lost)])
+    assert (fresh(lost).status, kinds(lost)) == ("uncertain", ["placed"])
+
+
+@pytest.mark.parametrize("news", [_found, _lost_again, _settled])
+def test_what_became_known_between_the_look_and_the_lock_is_left_alone(
+    operator: Browser, lost: Order, news: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = waiting_pages.settle_send_again
+
+    def late(order_id: int, **more: Any) -> Order:
+        news(lost)
+        return real(order_id, **more)
+
+    monkeypatch.setattr(waiting_pages, "settle_send_again", late)
+    _, said = post(operator, chosen=lost.pk, why=WHY, confirmed="yes")
+
+    assert said == [left_alone(lost)]
+    assert fresh(lost).status in ("uncertain", "canceled")
+    assert not OrderEvent.objects.filter(kind="settled", to_status="queued").exists()
+
+
+def test_control_without_the_evidence_what_was_found_is_sent_again(
+    operator: Browser, lost: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = waiting_pages.settle_send_again
+
+    def late(order_id: int, *, evidence: str, **more: Any) -> Order:
+        _found(lost)
+        assert evidence != mark_of(fresh(lost))
+        return real(order_id, **more)
+
+    monkeypatch.setattr(waiting_pages, "settle_send_again", late)
+    post(operator, chosen=lost.pk, why=WHY, confirmed="yes")
+
+    assert (fresh(lost).status, Candidate.objects.count()) == ("queued", 1)
+
+
+@pytest.mark.parametrize("chosen", [[], ["x"], ["0", "99999999999999999999"]])
+def test_nothing_chosen_does_nothing(operator: Browser, lost: Order, chosen: list[str]) -> None:
+    answer, said = post(operator, chosen=chosen, why=WHY, confirmed="yes")
+    assert (answer.status_code, said) == (302, ["Choose orders that wait for a decision."])
+    assert fresh(lost).status == "uncertain"
+
+
+def test_what_does_not_wait_is_not_sent_again(operator: Browser, customer: User, lost: Order) -> None:
+    credit(customer, 1000)
+    sent = accept(place(customer, lost.service))
+    post(operator, chosen=[lost.pk, sent.pk], why=WHY, confirmed="yes")
+    assert (fresh(lost).status, fresh(sent).status) == ("queued", "pending")
