@@ -28,12 +28,13 @@ class Customer:
         hidden = hidden_fields(self.get(path))
         return self.send(path, {**hidden, **fields})
 
-    def send(self, path: str, fields: dict[str, str]) -> requests.Response:
-        """Send these fields, with the token that proves they come from a page."""
+    def send(self, path: str, fields: dict[str, str], *, follow: bool = True) -> requests.Response:
+        """Send these fields, with the token that proves they come from a page; `follow` a redirect or not."""
         token = self.session.cookies.get("csrftoken", "")
         headers = {"Referer": self.base + path, "Accept-Language": "en"}
         data = {**fields, "csrfmiddlewaretoken": token or ""}
-        return self.session.post(self.base + path.partition("?")[0], data=data, headers=headers, timeout=30)
+        url = self.base + path.partition("?")[0]
+        return self.session.post(url, data=data, headers=headers, timeout=30, allow_redirects=follow)
 
     def sign_up(self) -> None:
         """Register; the customer is logged in afterwards."""

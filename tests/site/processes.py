@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90.0
 PROVIDER = "Sandbox"
 SANDBOX_KEY = "a-sandbox-key"
+ALL = frozenset({"web", "worker", "beat"})
 
 Seen = TypeVar("Seen")
 
@@ -54,6 +55,7 @@ class RunningSite:
     journal_file: Path
     log_file: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def manage(self, *words: str, code: int = 0) -> str:
         """Run a command of `manage.py` and return what it printed."""
@@ -83,6 +85,30 @@ class RunningSite:
         self.processes.append(process)
         return process
 
+    def start_worker(self, *, pool: str = "threads", concurrency: int = 4) -> subprocess.Popen[bytes]:
+        """Start one more Celery worker, with a pool of this kind ("threads" or "prefork")."""
+        words = ("-q", "-A", "panel", "worker", "--pool", pool, "--concurrency", str(concurrency))
+        # A name of its own: several workers are meant to run on one machine.
+        worker = self.start("-m", "celery", *words, "--hostname", f"{uuid.uuid4().hex[:8]}@localhost")
+        self.workers.append(worker)
+        return worker
+
+    def kill_worker(self, worker: subprocess.Popen[bytes]) -> None:
+        """Kill a worker with SIGKILL, whatever it is doing."""
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+        self.workers.remove(worker)
+        self.processes.remove(worker)
+
+    def start_web(self, *options: str) -> subprocess.Popen[bytes]:
+        """Start gunicorn."""
+        bind = urlsplit(self.url).netloc
+        return self.start("-m", "gunicorn", "panel.wsgi", "--bind", bind, *options)
+
+    def start_beat(self) -> subprocess.Popen[bytes]:
+        """Start beat; one is enough, and a second is an operator's mistake."""
+        return self.start("-m", "celery", "-q", "-A", "panel", "beat")
+
     def stop(self) -> None:
         """End all processes, as a machine does that shuts down."""
         for process in self.processes:
@@ -104,28 +130,43 @@ class RunningSite:
 
 
 @contextmanager
-def running_site(folder: Path, *, sandbox_options: tuple[str, ...] = ()) -> Iterator[RunningSite]:
+def running_site(
+    folder: Path,
+    *,
+    sandbox_options: tuple[str, ...] = (),
+    provider_options: tuple[str, ...] = (),
+    web_options: tuple[str, ...] = ("--threads", "4"),
+    workers: int = 1,
+    web: bool = True,
+    beat: bool = True,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[RunningSite]:
     """Start a whole site in a folder, with a catalogue, and end it.
 
-    On PostgreSQL and Redis if the tests run there, else on SQLite and files.
+    On PostgreSQL and Redis if the tests run there, else on SQLite and files; `variables` of its environment
+    come before both (an empty DATABASE_URL is SQLite).
     """
     port, sandbox_port = unused_port(), unused_port()
-    env = _environment(folder, url=f"http://127.0.0.1:{port}")
+    env = _environment(folder, url=f"http://127.0.0.1:{port}") | dict(variables or {})
     site = RunningSite(env["SITE_URL"], env, folder / "sandbox.jsonl", folder / "site.log")
     with ExitStack() as stack:
         stack.enter_context(_own_database(env))
         stack.callback(site.stop)
         site.start("manage.py", "sandbox_provider", *_sandbox(site, sandbox_port), *sandbox_options)
         site.manage("migrate", "--verbosity", "0")
-        site.manage("collectstatic", "--no-input", "--verbosity", "0")
         sandbox_url = f"http://127.0.0.1:{sandbox_port}"
         wait_for(lambda: _answers(sandbox_url), f"the sandbox provider\n{site.log()}")
-        site.manage("add_provider", PROVIDER, f"{sandbox_url}/api/v2", SANDBOX_KEY, "--currency", "RUB")
+        account = (PROVIDER, f"{sandbox_url}/api/v2", SANDBOX_KEY, "--currency", "RUB")
+        site.manage("add_provider", *account, *provider_options)
         site.manage("sync_catalog", "--provider", PROVIDER)
-        site.start("-m", "gunicorn", "panel.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4")
-        site.start("-m", "celery", "-q", "-A", "panel", "worker", "--pool", "threads", "--concurrency", "4")
-        site.start("-m", "celery", "-q", "-A", "panel", "beat")
-        wait_for(lambda: _answers(f"{site.url}/healthz"), f"the web server\n{site.log()}")
+        for _ in range(workers):
+            site.start_worker()
+        if beat:
+            site.start_beat()
+        if web:
+            site.manage("collectstatic", "--no-input", "--verbosity", "0")
+            site.start_web(*web_options)
+            wait_for(lambda: _answers(f"{site.url}/healthz"), f"the web server\n{site.log()}")
         yield site
 
 
@@ -164,7 +205,7 @@ def _sandbox(site: RunningSite, port: int) -> list[str]:
 @contextmanager
 def _own_database(env: dict[str, str]) -> Iterator[None]:
     """Give the site a database of its own on the PostgreSQL that tests use; SQLite's lies in its folder."""
-    if "DATABASE_URL" not in env:
+    if not env.get("DATABASE_URL"):
         yield
         return
     parts = urlsplit(env["DATABASE_URL"])
@@ -173,8 +214,11 @@ def _own_database(env: dict[str, str]) -> Iterator[None]:
     server = urlunsplit(parts._replace(scheme="postgresql", path="/postgres"))
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
+    try:
         yield
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:  # by another connection: the server may have been restarted meanwhile
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def _answers(url: str) -> bool:
