@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 State = Order.CancelState
 
-CANCEL_LEASE = timedelta(seconds=120)
+CANCEL_LEASE = timedelta(seconds=60)
 RETRY_SECONDS = 15
 ASK_STATUS_AFTER_SECONDS = 5
 
@@ -95,7 +95,7 @@ def due_to_cancel(provider_id: int | None = None) -> Q:
 
 @transaction.atomic
 def take_next(provider_id: int) -> Cancel | None:
-    """Take the next cancel to ask for; it is due again after two minutes if no answer is recorded.
+    """Take the next cancel to ask for; it is due again after a minute if no answer is recorded.
 
     Asking twice is harmless: the provider answers "Order already canceled".
     """

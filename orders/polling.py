@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 Status = Order.Status
 
-POLL_LEASE = timedelta(seconds=120)
+POLL_LEASE = timedelta(seconds=60)
 ALERT_AFTER_UNKNOWN = 3
 WRONG_COST_FACTOR = 100
 
@@ -88,7 +88,7 @@ def answering() -> Q:
 
 @transaction.atomic
 def take_next(provider_id: int) -> Ask | None:
-    """Take the order that is due longest; it is due again after two minutes if no answer is recorded."""
+    """Take the order that is due longest; it is due again after a minute if no answer is recorded."""
     order = (
         Order.objects.filter(due_to_ask(provider_id), provider_order_id__isnull=False)
         .select_for_update(skip_locked=True, of=("self",))
