@@ -11,10 +11,12 @@ plain = settings(
     stateful_step_count=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-settings.register_profile("quick", plain, max_examples=50)
+settings.register_profile("quick", plain, max_examples=20)
 settings.register_profile("thorough", plain, max_examples=1000)
 
-THOROUGHNESS = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
+THOROUGHNESS = settings.get_profile(PROFILE)
+IS_THOROUGH = PROFILE == "thorough"
 
 # A control looks for the first fault and needs no smallest example of it; the same ones each time.
 CONTROL = settings(

@@ -3,6 +3,7 @@ import pytest
 from accounts.models import User
 from orders.life import Event, locked, move, note
 from orders.models import Order, OrderEvent
+from tests.factories import place
 from tests.orders.acting import fresh, kinds
 
 
@@ -15,6 +16,23 @@ def test_a_move_sets_what_goes_with_it_and_notes_it(order: Order, olga: User) ->
     event = OrderEvent.objects.get(kind="held")
     assert (event.order, event.from_status, event.to_status) == (order, "queued", "held")
     assert (event.actor, event.detail) == (olga, "why")
+
+
+def test_a_move_is_of_one_order_alone(order: Order) -> None:
+    other = place(order.customer, order.service)
+
+    assert move(order, to="sending", event=Event.SENDING)
+
+    assert (fresh(order).status, fresh(other).status) == ("sending", "queued")
+    assert OrderEvent.objects.get(kind="sending").detail == ""
+
+
+def test_a_note_says_only_what_it_was_told(order: Order) -> None:
+    note(order, Event.CANCEL_WANTED)
+
+    event = OrderEvent.objects.get(kind=Event.CANCEL_WANTED)
+    assert (event.from_status, event.to_status, event.detail) == ("", "", "")
+    assert (event.actor, event.amount) == (None, None)
 
 
 def test_a_move_from_what_is_no_more_changes_nothing(order: Order) -> None:

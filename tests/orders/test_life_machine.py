@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from orders import placing
 from orders.life import Event, move, note
 from orders.models import Attempt, Order
-from tests.machines import CONTROL, THOROUGHNESS
+from tests.machines import CONTROL, IS_THOROUGH, THOROUGHNESS
 from tests.orders.life_customers import Customers
 from tests.orders.life_machine import Life, make_cast
 from tests.orders.life_operators import Operators
@@ -84,7 +84,11 @@ WITHOUT_GUARD: dict[str, tuple[type[Life], str, Callable[..., Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("guard", WITHOUT_GUARD)
+SLOW = frozenset({"the conditional update", "the conditional count"})
+"""Guards whose want is seen after hundreds of examples; `test_races.py` has quick controls of them."""
+
+
+@pytest.mark.parametrize("guard", [guard for guard in WITHOUT_GUARD if IS_THOROUGH or guard not in SLOW])
 def test_control_the_machine_sees_what_a_guard_keeps_off(
     db: None, monkeypatch: pytest.MonkeyPatch, guard: str
 ) -> None:

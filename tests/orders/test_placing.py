@@ -17,7 +17,7 @@ from orders.errors import (
     RequestIdReused,
     ServiceNotSold,
 )
-from orders.models import Attempt, Order
+from orders.models import Attempt, Order, OrderEvent
 from orders.placing import place_order, quote
 from tests.factories import LINK, credit, make_service, place
 from tests.orders.acting import charges, forward, held_by, kinds
@@ -43,7 +43,8 @@ def test_an_order_is_written_and_paid_for(
     assert (kept.price, kept.cost, kept.charge, kept.refunded) == (130, 100, 195, 0)
     assert kept.due_at == kept.created_at
     assert held_by(customer) == 805
-    assert kinds(order) == ["placed"]
+    event = OrderEvent.objects.get()
+    assert (event.kind, event.to_status, event.actor) == ("placed", "queued", customer)
     assert sent == [("orders.tasks.forward_provider", (service.provider_id,))]
     assert not sandbox.calls  # the one who waits for the page never waits for a provider
     assert Attempt.objects.count() == 0
@@ -171,13 +172,14 @@ def test_a_customer_without_a_wallet(boris: User, service: Service) -> None:
     nothing_happened(boris, held=0)
 
 
-def test_a_charge_that_no_wallet_can_hold(customer: User, service: Service) -> None:
+@pytest.mark.parametrize("quantity", [10**4, 10**17])
+def test_a_charge_that_no_wallet_can_hold(customer: User, service: Service, quantity: int) -> None:
     Service.objects.update(price=Decimal(10) ** 11, max_quantity=10**17)
 
     with pytest.raises(InsufficientFunds) as refusal:
-        place(customer, service, quantity=10**17)
+        place(customer, service, quantity=quantity)
 
-    assert refusal.value.needed == Decimal(10) ** 25
+    assert (refusal.value.needed, refusal.value.available) == (Decimal(10) ** 8 * quantity, 1000)
     nothing_happened(customer)
 
 

@@ -459,7 +459,7 @@ def test_one_that_is_taken_is_due_again_if_the_worker_dies(open_order: Order) ->
         assert ask is not None
         assert (ask.order_id, ask.provider_order_id) == (open_order.pk, "77")
         assert take_next(open_order.provider_id) is None
-        time.shift(119)
+        time.shift(59)
         assert take_next(open_order.provider_id) is None
         time.shift(1)
         assert take_next(open_order.provider_id) == ask

@@ -78,9 +78,11 @@ def test_money_goes_back_in_steps(order: Order, olga: User) -> None:
     assert refunds(order) == [39, 11, 80]
     assert held_by(order.customer) == 1000
     assert kinds(order) == ["placed", "refunded", "refunded", "refunded"]
-    second = Transfer.objects.filter(kind="order_refund").order_by("id")[1]
+    first, second = Transfer.objects.filter(kind="order_refund").order_by("id")[:2]
+    assert (first.made_by, first.note, first.subject_id) == (None, "", order.pk)
     assert (second.made_by, second.note, second.subject_id) == (olga, "more", order.pk)
-    assert order.events.filter(amount=11).get().actor == olga
+    event = order.events.filter(amount=11).get()
+    assert (event.actor, event.detail) == (olga, "more")
 
 
 @pytest.mark.parametrize("target", ["0", "10", "39", "-5"])
@@ -98,14 +100,17 @@ def test_never_above_the_charge(order: Order) -> None:
     assert (fresh(order).refunded, refunds(order), held_by(order.customer)) == (0, [], 870)
 
 
-def test_a_refund_that_came_between_is_not_given_twice(order: Order) -> None:
+def test_a_refund_that_came_between_is_not_given_twice(order: Order, olga: User) -> None:
     stale = fresh(order)
     refund_up_to(order, target=Decimal(39))
 
     assert refund_up_to(stale, target=Decimal(39)) == 0
-    assert refund_up_to(stale, target=Decimal(50)) == 11
+    stale.refunded = Decimal(0)
+    assert refund_up_to(stale, target=Decimal(50), actor=olga, why="more") == 11
 
     assert (fresh(order).refunded, refunds(order), held_by(order.customer)) == (50, [39, 11], 920)
+    last = Transfer.objects.filter(kind="order_refund").latest("id")
+    assert (last.made_by, last.note) == (olga, "more")
 
 
 def test_the_ledger_refuses_the_same_step_by_itself(order: Order) -> None:

@@ -64,6 +64,7 @@ def test_it_was_placed(waiting: Order, olga: User) -> None:
     order = fresh(waiting)
     assert (order.status, order.provider_order_id, order.reason) == ("pending", "77", "")
     assert (order.sent_at, order.due_at) == (NOW, NOW + timedelta(seconds=30))
+    assert order.cancel_due_at is None
     assert settled_by(order) == (olga, "seen there", "pending")
     assert not Alert.objects.filter(closed_at=None).exists()
     assert (order.refunded, held_by(order.customer)) == (0, 870)
@@ -111,7 +112,7 @@ def test_it_is_refunded(waiting: Order, olga: User) -> None:
     assert (order.status, refunds(order), held_by(order.customer)) == ("canceled", [130], 1000)
     assert settled_by(order) == (olga, "too long", "canceled")
     refund = order.events.get(kind="refunded")
-    assert (refund.actor, refund.amount) == (olga, 130)
+    assert (refund.actor, refund.amount, refund.detail) == (olga, 130, "too long")
     assert not Alert.objects.filter(closed_at=None).exists()
     assert forward(order.provider) == 0
 
@@ -203,6 +204,40 @@ def test_only_the_latest_lost_call_gets_the_id(order: Order, olga: User, sandbox
     forward(order.provider)
     settle_placed(order.pk, provider_order_id="77", actor=olga, why="seen there")
     assert list(Attempt.objects.order_by("pk").values_list("provider_order_id", flat=True)) == ["", "77"]
+
+
+def test_only_its_own_lost_call_gets_the_id(
+    order: Order, customer: User, service: Service, olga: User, sandbox: SandboxServer
+) -> None:
+    later = place(customer, service)
+    sandbox.script("add", LOST, times=2)
+    forward(order.provider)
+    settle_placed(order.pk, provider_order_id="77", actor=olga, why="seen there")
+    assert (order.attempts.get().provider_order_id, later.attempts.get().provider_order_id) == ("77", "")
+
+
+def test_a_call_that_placed_nothing_is_not_explained_by_the_id(
+    order: Order, olga: User, sandbox: SandboxServer
+) -> None:
+    sandbox.script("add", LOST)
+    sandbox.script("add", saying('{"error": "Spam protection, wait 7 seconds"}'))
+    forward(order.provider)
+    settle_send_again(order.pk, actor=olga, why="not there")
+    forward(order.provider)
+    assert [attempt.outcome for attempt in order.attempts.order_by("pk")] == ["uncertain", "later"]
+    settle_placed(order.pk, provider_order_id="77", actor=olga, why="seen there")
+    assert [attempt.provider_order_id for attempt in order.attempts.order_by("pk")] == ["77", ""]
+
+
+def test_an_id_that_an_answer_gave_stays_as_evidence(
+    order: Order, customer: User, service: Service, olga: User, sandbox: SandboxServer
+) -> None:
+    accept(place(customer, service), "1242")
+    send = claim_next(order.provider_id)
+    assert send is not None
+    record_outcome(send.attempt_id, Placed("1242", raw=""))  # another order's: which is meant is not known
+    settle_placed(order.pk, provider_order_id="77", actor=olga, why="seen there")
+    assert order.attempts.get().provider_order_id == "1242"
 
 
 def test_an_id_that_is_taken_explains_nothing(

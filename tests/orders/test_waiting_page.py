@@ -126,7 +126,7 @@ def test_the_list_says_what_is_known(operator: Browser, lost: Order, service: Se
 
 def test_what_is_not_known_is_said(operator: Browser, customer: User, service: Service) -> None:
     lose(customer, service, state="impossible")
-    LostAnswer.objects.update(why="no id from before is known")
+    LostAnswer.objects.update(why="no_id_before")
     Attempt.objects.update(answer="")
     text = words(shown(operator))
     for expected in (
