@@ -3,8 +3,11 @@ PYTHON ?= python3
 PY := .venv/bin/python
 # Set by hand or in CI to run tests on PostgreSQL and Redis: DATABASE_URL, REDIS_URL.
 PYTEST_WORKERS ?= auto
+# Of `make chaos`: a run is drawn anew each time, unless SEED names one that was printed.
+ORDERS ?= 5000
+SEED ?=
 
-.PHONY: install run test lint bench clean
+.PHONY: install run test lint bench chaos clean
 
 install: .venv/runtime .venv/texts .venv/static
 
@@ -24,6 +27,9 @@ lint: install .venv/dev
 
 bench: install .venv/dev
 	@$(PY) -m tests.benchmarks
+
+chaos: install .venv/dev
+	@$(PY) -m tests.chaos --orders $(ORDERS) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf .venv staticfiles
