@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -26,7 +27,7 @@ def adopt_found(provider: Provider) -> int:
 
     Only for an account that nobody but this panel uses (`Provider.lost_answers`).
     """
-    if provider.lost_answers != Provider.LostAnswers.ADOPT:
+    if provider.lost_answers != Provider.LostAnswers.ADOPT or _is_shared(provider):
         return 0
     return sum(adopt(lost, number=candidate.number) for lost, candidate in sure_matches(provider.pk))
 
@@ -34,19 +35,32 @@ def adopt_found(provider: Provider) -> int:
 def adopt(lost: LostAnswer, *, number: int) -> bool:
     """Give a lost order the provider's id that was found for it; it is polled from now on.
 
-    False, with nothing changed, when somebody settled it meanwhile, when it was sent again, or when another
-    order has the id.
+    False, with nothing changed, when somebody settled it meanwhile, when it was sent again, when another
+    order has the id, or when the provider is not set to it any more.
     """
     try:
         with transaction.atomic():
             order = locked(lost.attempt.order_id)
             if order.status not in Order.FOR_A_PERSON or _may_be_placed_later(lost.attempt):
                 return False
+            if not Provider.objects.filter(
+                pk=lost.provider_id, lost_answers=Provider.LostAnswers.ADOPT
+            ).exists():
+                return False  # an operator changed their mind since the search began
             _take_up(order, lost.attempt, str(number))
     except IntegrityError:
         return False  # a late answer gave this id to another order
     logger.info("order.found order=%s provider=%s id=%s", order.pk, order.provider_id, number)
     return True
+
+
+def _is_shared(provider: Provider) -> bool:
+    """Tell whether another provider of ours is the same account, so that its orders are in these windows."""
+    others = Provider.objects.filter(url=provider.url).exclude(pk=provider.pk)
+    try:
+        return any(other.key == provider.key for other in others)
+    except ImproperlyConfigured:
+        return True  # a key of a SECRET_KEY that is gone: it may be any
 
 
 def _may_be_placed_later(attempt: Attempt) -> bool:

@@ -6,7 +6,7 @@ becomes uncertain when its lease ends, and never a second `add`.
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -24,6 +24,7 @@ from orders.models import Attempt, Order
 from orders.outcomes import newest_attempt, record_outcome
 from upstream.answers import Placed
 from upstream.client import Client
+from upstream.errors import Later
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Send:
     service_id: str
     link: str
     quantity: int
+    lease_until: datetime
 
 
 def forward_due(provider_id: int, *, seconds: float = WORK_SECONDS) -> int:
@@ -92,10 +94,14 @@ def claim_next(provider_id: int) -> Send | None:
         service_id=order.service.provider_service_id,
         link=order.link,
         quantity=order.quantity,
+        lease_until=attempt.lease_until,
     )
 
 
 def _call_add(client: Client, send: Send) -> Placed:
+    if timezone.now() >= send.lease_until:
+        # The process was frozen between claim and call, and others take it for dead: it must not send now.
+        raise Later("the worker slept until its lease had ended", rule="lease_over")
     return client.add(service_id=send.service_id, link=send.link, quantity=send.quantity)
 
 

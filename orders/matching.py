@@ -4,13 +4,13 @@ A candidate is told by its charge, and by its remains while nothing of it was de
 to a provider"). Nothing here changes anything.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from functools import lru_cache
 
 from django.db import models
-from django.db.models import CharField, Exists, OuterRef, Q
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +19,9 @@ from upstream.answers import Status
 
 MOST = 1000
 """How many candidates, and how many lost answers beside them, are looked at together."""
+
+AT_ONCE = 200
+"""How many lost answers are matched at once."""
 
 PRINTED_DECIMALS = (5, 4, 3, 2)
 """To how many decimals providers round a charge, each in its own manner."""
@@ -51,11 +54,20 @@ def findings_of(lost_answers: Sequence[LostAnswer]) -> dict[int, list[Finding]]:
     found: dict[int, list[Finding]] = {lost.pk: [] for lost in lost_answers}
     for provider_id in {lost.provider_id for lost in lost_answers}:
         windows = [lost for lost in lost_answers if lost.provider_id == provider_id and lost.id_before]
-        for candidate in _unexplained(provider_id, windows) if windows else ():
-            for lost in windows:
-                if lies_in(candidate.number, lost):
-                    found[lost.pk].append(Finding(candidate, verdict_on(candidate, lost.attempt.order)))
+        for lost, candidate in _inside(provider_id, windows):
+            found[lost.pk].append(Finding(candidate, verdict_on(candidate, lost.attempt.order)))
     return found
+
+
+def _inside(provider_id: int, windows: Sequence[LostAnswer]) -> Iterator[tuple[LostAnswer, Candidate]]:
+    """Yield what lies in each window; asked for window by window where there is too much for all at once."""
+    candidates = _unexplained(provider_id, windows) if windows else []
+    if len(candidates) >= MOST and len(windows) > 1:
+        for lost in windows:
+            yield from ((lost, candidate) for candidate in _unexplained(provider_id, [lost]))
+        return
+    for candidate in candidates:
+        yield from ((lost, candidate) for lost in windows if lies_in(candidate.number, lost))
 
 
 def found_nothing(lost: LostAnswer) -> bool:
@@ -68,11 +80,15 @@ def sure_matches(provider_id: int) -> list[tuple[LostAnswer, Candidate]]:
 
     A candidate that ended early could be anybody's, and keeps no other from being sure.
     Only of windows that were searched whole, and in which every candidate fits some lost answer of ours: one
-    that fits none is another system's, and then the account is not ours alone.
+    that fits none is another system's, and then the account is not ours alone. None at all where there is
+    more to compare than `MOST`.
     """
-    lost_answers = _unexplained_losses(provider_id)
-    whole = [lost for lost in lost_answers if _waits(lost) and lost.state == LostAnswer.State.WHOLE]
-    candidates = _unexplained(provider_id, whole) if whole else []
+    whole = _whole_and_waiting(provider_id)
+    if not whole:
+        return []
+    lost_answers, candidates = _rivals(provider_id, whole), _unexplained(provider_id, whole)
+    if max(len(lost_answers), len(candidates)) >= MOST:
+        return []  # what was not looked at could fit as well
     fitting = {candidate.pk: _fitting(candidate, lost_answers) for candidate in candidates}
     pairs = []
     for lost in whole:
@@ -135,24 +151,28 @@ def _fitting(candidate: Candidate, lost_answers: Iterable[LostAnswer]) -> list[L
     ]
 
 
-def _waits(lost: LostAnswer) -> bool:
-    return lost.attempt.order.status in Order.FOR_A_PERSON
+def _unexplained_losses(provider_id: int) -> QuerySet[LostAnswer]:
+    """Return the lost answers whose id nobody knows."""
+    lost = LostAnswer.objects.filter(provider=provider_id, attempt__provider_order_id="")
+    return lost.select_related("attempt__order")
 
 
-def _unexplained_losses(provider_id: int) -> list[LostAnswer]:
-    """Return the lost answers whose id nobody knows, settled ones too: what was found may be theirs."""
-    open_ones = LostAnswer.objects.filter(
-        provider=provider_id, attempt__provider_order_id="", attempt__order__status__in=Order.FOR_A_PERSON
-    ).select_related("attempt__order")
-    waiting = list(open_ones.order_by("pk")[:MOST])
-    lows = [lost.id_before for lost in waiting if lost.id_before is not None]
-    if not lows:
-        return waiting
-    # Settled ones whose window ended before all of these can explain nothing in them.
-    settled = LostAnswer.objects.filter(
-        Q(id_after=None) | Q(id_after__gt=min(lows)), provider=provider_id, attempt__provider_order_id=""
-    ).exclude(attempt__order__status__in=Order.FOR_A_PERSON)
-    return waiting + list(settled.select_related("attempt__order").order_by("-pk")[:MOST])
+def _whole_and_waiting(provider_id: int) -> list[LostAnswer]:
+    """Return those that were searched whole and wait for a person, the latest ones first."""
+    whole = _unexplained_losses(provider_id).filter(
+        state=LostAnswer.State.WHOLE, attempt__order__status__in=Order.FOR_A_PERSON
+    )
+    return list(whole.order_by("-searched_at", "-pk")[:AT_ONCE])
+
+
+def _rivals(provider_id: int, whole: Sequence[LostAnswer]) -> list[LostAnswer]:
+    """Return all whose windows overlap these, settled ones too: what was found may be theirs."""
+    low = min(lost.id_before or 0 for lost in whole)
+    high = max(lost.id_after or 0 for lost in whole)
+    overlapping = _unexplained_losses(provider_id).filter(
+        Q(id_after=None) | Q(id_after__gt=low), Q(id_before=None) | Q(id_before__lt=high)
+    )
+    return list(overlapping.order_by("-pk")[:MOST])
 
 
 def _unexplained(provider_id: int, windows: Sequence[LostAnswer]) -> list[Candidate]:
@@ -160,7 +180,10 @@ def _unexplained(provider_id: int, windows: Sequence[LostAnswer]) -> list[Candid
     ours = Order.objects.filter(
         provider=OuterRef("provider"), provider_order_id=Cast(OuterRef("number"), CharField())
     )
-    within = Candidate.objects.filter(~Exists(ours), provider=provider_id)
+    # What was seen before the account was changed is another account's.
+    within = Candidate.objects.filter(
+        ~Exists(ours), provider=provider_id, seen_at__gte=F("provider__account_since")
+    )
     within = within.filter(number__gt=min(lost.id_before or 0 for lost in windows))
     highs = [lost.id_after for lost in windows]
     if None not in highs:

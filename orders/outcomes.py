@@ -49,7 +49,7 @@ def record_outcome(attempt_id: int, answer: Placed | ProviderError) -> None:
         if not _close(attempt, answer):
             return  # recorded before
         if not _counts_still(order, attempt, answer):
-            _note_late(order, answer)
+            _note_late(order, attempt, answer)
             return
         _take_on(order, attempt, answer)
         if order.status != Order.Status.UNCERTAIN:
@@ -92,16 +92,20 @@ def _counts_still(order: Order, attempt: Attempt, answer: Placed | ProviderError
     return order.status in (Order.Status.SENDING, Order.Status.UNCERTAIN)
 
 
-def _note_late(order: Order, answer: Placed | ProviderError) -> None:
-    # The answer stays on the attempt as evidence; only "placed" contradicts what a person decided.
+def _note_late(order: Order, attempt: Attempt, answer: Placed | ProviderError) -> None:
+    # The answer stays on the attempt as evidence; staff is told where it contradicts what was decided.
     if isinstance(answer, Placed) and answer.order_id != order.provider_order_id:
-        raise_alert(
-            Alert.Kind.ORDER_UNCERTAIN,
-            # A cause of its own: what the second attempt comes to must not close it.
-            cause=f"order:{order.pk}:placed_late",
-            text=f"Order {order.pk} was settled by hand, and then the provider answered that it was placed "
-            f"as {answer.order_id}.",
-        )
+        said = f"that it was placed as {answer.order_id}"
+    elif isinstance(answer, Refused | Later | Halt) and attempt.provider_order_id:
+        said = f"to the call that was taken for {attempt.provider_order_id}: {answer.text}"
+    else:
+        return
+    raise_alert(
+        Alert.Kind.ORDER_UNCERTAIN,
+        # A cause of its own: what the second attempt comes to must not close it.
+        cause=f"order:{order.pk}:placed_late",
+        text=f"Order {order.pk} was settled, and then the provider answered {said}.",
+    )
 
 
 def _outcome_of(error: ProviderError) -> Attempt.Outcome:
@@ -165,7 +169,9 @@ def _placed(order: Order, attempt: Attempt, answer: Placed) -> None:
         # Another order has this id: which of the two the provider means, nobody here can know.
         order.refresh_from_db()
         doubt = Uncertain(f"id {answer.order_id} belongs to another order", raw=answer.raw, rule="id_taken")
-        Attempt.objects.filter(pk=attempt.pk).update(outcome=Outcome.UNCERTAIN, rule=doubt.rule)
+        Attempt.objects.filter(pk=attempt.pk).update(
+            outcome=Outcome.UNCERTAIN, rule=doubt.rule, provider_order_id=""
+        )
         _uncertain(order, attempt, doubt)
         return
     if order.cancel_due_at:

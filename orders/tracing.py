@@ -29,7 +29,7 @@ from orders.polling import answering
 from orders.windows import NoWindow, window_of
 from upstream.answers import OrderStatus
 from upstream.client import MAX_ORDERS_PER_CALL, Client
-from upstream.errors import OrderUnknown, ProviderError
+from upstream.errors import Halt, OrderUnknown, ProviderError
 
 logger = logging.getLogger(__name__)
 
@@ -161,32 +161,46 @@ class _Search:
         return time.monotonic() < self._ends_at and not is_draining()
 
     def follow_all(self, lost_answers: Sequence[LostAnswer]) -> None:
-        """Ask about all windows, lowest first; what is left when the time is up is due again at once."""
+        """Ask about all windows, lowest first; what is left when the time is up is due again at once.
+
+        A fault that speaks of one id puts its own window off, one that speaks of the provider all of them.
+        """
         left = sorted(lost_answers, key=lambda lost: lost.id_before or 0)
         wait = timedelta()
-        try:
-            while left and self._follow(left[0]):
-                left.pop(0)
-        except ProviderError as fault:
-            heed(self._provider, fault)
-            wait = timedelta(seconds=ASK_AGAIN_SECONDS)
+        while left and self.goes_on():
+            lost = left.pop(0)
+            try:
+                if not self._follow(lost):
+                    left.append(lost)
+            except ProviderError as fault:
+                heed(self._provider, fault)
+                if isinstance(fault, Halt) or fault.rule in NOT_ANSWERED:
+                    left.append(lost)
+                    wait = timedelta(seconds=ASK_AGAIN_SECONDS)
+                    break
+                self._put_off(lost)
         LostAnswer.objects.filter(pk__in=[lost.pk for lost in left]).update(due_at=timezone.now() + wait)
 
     def _follow(self, lost: LostAnswer) -> bool:
         """Ask about one window; False when the time is up. Raises the provider's fault."""
         for numbers in self._calls(lost):
-            if lost.calls >= lost.calls_allowed:
-                self._close(lost)
-                return True
-            if not self.goes_on():
-                return False
-            asked = [number for number in numbers if number not in self._asked]
-            if asked:
-                self._ask(asked)
-                self._asked.update(asked)
-            _keep(lost, asked_to=numbers[-1], calls=lost.calls + (1 if asked else 0))
+            if not self._ask(lost, [number for number in numbers if number not in self._asked]):
+                return self._stopped(lost)
+            _keep(lost, asked_to=numbers[-1])
         self._close(lost, whole=True)
         return True
+
+    def _stopped(self, lost: LostAnswer) -> bool:
+        """Close a window whose calls are used up; False when it is the time that is."""
+        if lost.calls < lost.calls_allowed:
+            return False
+        self._close(lost)
+        return True
+
+    def _put_off(self, lost: LostAnswer) -> None:
+        # Its calls are counted, so that an id which is never answered does not keep it due for ever.
+        _keep(lost, due_at=timezone.now() + timedelta(seconds=ASK_AGAIN_SECONDS))
+        self._stopped(lost)
 
     def _calls(self, lost: LostAnswer) -> Iterator[list[int]]:
         """Yield the ids to ask about, call by call, without those that orders of ours have."""
@@ -200,12 +214,30 @@ class _Search:
             for at in range(0, len(unknown), self._per_call):
                 yield unknown[at : at + self._per_call]
 
-    def _ask(self, numbers: list[int]) -> None:
-        for number, answer in _answers(self._provider, numbers).items():
-            if isinstance(answer, OrderStatus):
-                _keep_candidate(self._provider, number, answer)
-            elif not isinstance(answer, OrderUnknown):
-                raise answer
+    def _ask(self, lost: LostAnswer, numbers: list[int]) -> bool:
+        """Ask about some ids; False when the calls or the time are used up before the last is answered."""
+        answers: dict[int, OrderStatus | ProviderError] = {}
+        if len(numbers) > 1:
+            if not self._may_call(lost):
+                return False
+            answers = _answers(self._provider, numbers)
+        for number in numbers:
+            answer = answers.get(number)
+            # Of an answer about many: one that is missing in it is not known, which is not "gone".
+            if answer is None or getattr(answer, "rule", "") == "no_clear_answer":
+                if not self._may_call(lost):
+                    return False
+                answer = _answer(self._provider, number)
+            _note(self._provider, number, answer)
+            self._asked.add(number)
+        return True
+
+    def _may_call(self, lost: LostAnswer) -> bool:
+        """Count a call about to be made; False when there is none left, or no time."""
+        if lost.calls >= lost.calls_allowed or not self.goes_on():
+            return False
+        _keep(lost, calls=lost.calls + 1)
+        return True
 
     def _close(self, lost: LostAnswer, *, whole: bool = False) -> None:
         now = timezone.now()
@@ -230,15 +262,9 @@ def _not_ours(provider: Provider, numbers: range) -> list[int]:
 
 
 def _answers(provider: Provider, numbers: Sequence[int]) -> dict[int, OrderStatus | ProviderError]:
-    """Ask about some orders: in one call, or each in its own where an answer about many left it out."""
-    if len(numbers) == 1:
-        return {numbers[0]: _answer(provider, numbers[0])}
     texts = [str(number) for number in numbers]
     said = ask(provider, lambda client: client.statuses(texts))
-    return {
-        number: _answer(provider, number) if _was_left_out(said[str(number)]) else said[str(number)]
-        for number in numbers
-    }
+    return {number: said[str(number)] for number in numbers}
 
 
 def _answer(provider: Provider, number: int) -> OrderStatus | ProviderError:
@@ -251,9 +277,14 @@ def _answer(provider: Provider, number: int) -> OrderStatus | ProviderError:
         return fault
 
 
-def _was_left_out(answer: OrderStatus | ProviderError) -> bool:
-    # Of an answer about many: one that is missing in it is not known, which is not "gone".
-    return isinstance(answer, ProviderError) and answer.rule == "no_clear_answer"
+def _note(provider: Provider, number: int, answer: OrderStatus | ProviderError) -> None:
+    """Keep what was found under an id, or forget it where the account has none; raises any other fault."""
+    if isinstance(answer, OrderStatus):
+        _keep_candidate(provider, number, answer)
+    elif isinstance(answer, OrderUnknown):
+        Candidate.objects.filter(provider=provider, number=number).delete()
+    else:
+        raise answer
 
 
 def _keep_candidate(provider: Provider, number: int, answer: OrderStatus) -> None:

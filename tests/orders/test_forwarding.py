@@ -1,4 +1,5 @@
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,11 +10,13 @@ from accounts.models import User
 from catalog.halting import halt, pace_down, resume
 from catalog.models import Provider, Service
 from operations.models import Alert
+from orders import forwarding
 from orders.forwarding import claim_next, due_to_send, expire_attempts
-from orders.models import Attempt, Order
+from orders.models import Attempt, LostAnswer, Order
 from orders.outcomes import record_outcome
 from tests.factories import credit, make_provider, make_service, place
 from tests.orders.acting import forward, fresh, held_by, kinds, outcomes
+from upstream.answers import Placed
 from upstream.sandbox import SandboxServer
 from upstream.sandbox.faults import saying
 
@@ -66,6 +69,17 @@ def test_a_claim_leaves_a_row_before_the_call(order: Order, sandbox: SandboxServ
     assert not sandbox.calls
 
 
+def test_a_claim_keeps_what_the_account_held_before(order: Order) -> None:
+    at = timezone.now()
+    Provider.objects.update(balance=Decimal("1.5"), balance_text="1.500", balance_at=at)
+
+    claim_next(order.provider_id)
+
+    attempt = Attempt.objects.get()
+    kept = (attempt.balance_before, attempt.balance_before_text, attempt.balance_before_at)
+    assert kept == (Decimal("1.5"), "1.500", at)
+
+
 def test_one_that_is_being_sent_is_not_taken_again(order: Order) -> None:
     claim_next(order.provider_id)
     with time_machine.travel(timezone.now() + timedelta(days=1)):
@@ -89,7 +103,9 @@ def test_one_that_is_not_due_waits(order: Order) -> None:
 
 
 def test_the_orders_of_another_provider_are_left(order: Order) -> None:
-    assert claim_next(make_provider().pk) is None
+    other = make_provider()
+    assert claim_next(other.pk) is None
+    assert forward(other) == 0
     assert fresh(order).status == "queued"
 
 
@@ -201,6 +217,9 @@ def test_what_a_dead_worker_left_becomes_uncertain(order: Order, sandbox: Sandbo
     attempt = Attempt.objects.get()
     assert (attempt.outcome, attempt.rule, attempt.ended_at) == ("uncertain", "worker_died", lease_until)
     assert kinds(order) == ["placed", "sending", "uncertain"]
+    assert order.events.get(kind="uncertain").detail.startswith("the worker that sent it died")
+    assert attempt.last_seen == attempt.pk
+    assert LostAnswer.objects.get().attempt == attempt
     assert Alert.objects.get().cause == f"order:{order.pk}"
     assert forward(order.provider) == 0  # never a second `add` by itself
     assert not sandbox.calls
@@ -214,6 +233,56 @@ def test_expiring_again_changes_nothing(order: Order) -> None:
 
     assert expire_attempts() == 0
     assert (kinds(order), Alert.objects.get().times) == (events, 1)
+
+
+def test_one_that_is_under_way_does_not_expire_with_a_dead_one(customer: User, service: Service) -> None:
+    dead, alive = (place(customer, service) for _ in range(2))
+    claim_next(service.provider_id)
+    claim_next(service.provider_id)
+    Attempt.objects.filter(order=dead).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    assert expire_attempts() == 1
+
+    assert (outcomes(dead), outcomes(alive)) == ([("uncertain", "worker_died")], [("", "")])
+    assert dead.attempts.get().last_seen == alive.attempts.get().pk
+
+
+def test_an_answer_that_comes_before_the_lock_counts(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = claim_next(order.provider_id)
+    assert send is not None
+    Attempt.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    real = forwarding.locked
+
+    def locked(order_id: int) -> Order:
+        record_outcome(send.attempt_id, Placed("77", raw=""))
+        return real(order_id)
+
+    monkeypatch.setattr(forwarding, "locked", locked)
+
+    assert expire_attempts() == 0
+    assert (outcomes(order), fresh(order).status) == ([("placed", "")], "pending")
+
+
+def test_an_order_that_is_elsewhere_by_now_stays_there(order: Order) -> None:
+    claim_next(order.provider_id)
+    Attempt.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    Order.objects.update(status="held")
+
+    assert expire_attempts() == 0
+
+    assert (outcomes(order), fresh(order).status) == ([("uncertain", "worker_died")], "held")
+
+
+def test_only_open_attempts_are_looked_at(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look is at the oldest thousand: answered ones must not be among them."""
+    forward(order.provider)
+    Attempt.objects.update(lease_until=timezone.now() - timedelta(days=1))
+    looked_at: list[Attempt] = []
+    monkeypatch.setattr(forwarding, "_expire", looked_at.append)
+
+    expire_attempts()
+
+    assert looked_at == []
 
 
 def test_an_attempt_that_was_answered_does_not_expire(order: Order) -> None:
@@ -242,3 +311,13 @@ def test_a_killed_worker_leaves_no_more_than_its_calls_at_once(
 
     assert len(seen) == 7
     assert max(seen) <= 3
+
+
+def test_a_worker_that_was_frozen_until_its_lease_had_ended_does_not_send(
+    order: Order, sandbox: SandboxServer, settings: Any
+) -> None:
+    settings.FORWARD_LEASE_SECONDS = 0
+    forward(order.provider)
+    assert sandbox.calls["add"] == 0
+    assert outcomes(order) == [("later", "lease_over")]
+    assert fresh(order).status == "queued"

@@ -387,7 +387,10 @@ def test_a_late_answer_after_the_adoption_changes_nothing(
     attempt.refresh_from_db()
     assert attempt.provider_order_id == number
     assert (fresh(lost).status, fresh(lost).provider_order_id) == ("pending", number)
-    assert not Alert.objects.filter(closed_at=None, kind="order_uncertain").exists()
+    told = Alert.objects.filter(
+        closed_at=None, kind="order_uncertain", cause__endswith="placed_late"
+    ).exists()
+    assert told == isinstance(answer, Refused), "a refusal says that the id is not the order's"
 
 
 # --- How far the search goes ------------------------------------------------------------------------------
@@ -592,6 +595,122 @@ def test_a_missing_reading_of_the_balance_is_asked_for_and_kept(
     assert attempt.balance_after_at is not None
     assert attempt.balance_before_at is not None
     assert attempt.balance_before_at < attempt.started_at < attempt.balance_after_at
+
+
+# --- What a provider may do to a search -------------------------------------------------------------------
+
+
+def test_an_id_that_is_never_answered_stops_its_own_window_alone(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer, settings: Any
+) -> None:
+    settings.LOST_SEARCH_CALLS = 3
+    buy()
+    buy()
+    denied = buy(700, LOST)
+    buy()
+    found = buy(800, LOST)
+    buy()
+    Provider.objects.filter(pk=adopting.pk).update(answers_for_many=False)
+    for _ in range(5):
+        if lost_of(denied).due_at is not None:
+            sandbox.script("status", saying('{"error": "Access denied to this order"}'))
+        search(adopting)
+    assert (lost_of(denied).state, lost_of(denied).calls) == (State.STOPPED, 3)
+    assert (fresh(denied).status, fresh(found).status) == ("uncertain", "pending")
+
+
+@pytest.mark.parametrize("answered", ["{}", "[]", '[{"status": "Pending"}]'])
+def test_an_answer_about_many_that_leaves_ids_out_costs_no_more_calls_than_are_allowed(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer, settings: Any, answered: str
+) -> None:
+    settings.LOST_SEARCH_CALLS = 10
+    buy()
+    lost = buy(700, LOST)
+    buy(1000, saying('{"order": "2000"}'))
+    Provider.objects.filter(pk=adopting.pk).update(answers_for_many=True)
+    calls = sandbox.calls["status"]
+    sandbox.script("status", saying(answered))
+    search(adopting)
+    assert sandbox.calls["status"] - calls == lost_of(lost).calls == 10
+    assert lost_of(lost).state == State.STOPPED
+
+
+def test_what_the_provider_denies_now_is_no_candidate_any_more(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    lost = buy(700, ERROR_BEFORE)
+    number = int(buy(1000, saying('{"order": "1244"}')).provider_order_id or 0) - 1
+    Candidate.objects.create(
+        provider=adopting,
+        number=number,
+        charge=70,
+        status_text="pending",
+        remains=700,
+        seen_at=timezone.now(),
+    )
+    search(adopting)
+    assert fresh(lost).status == "uncertain"
+    assert not Candidate.objects.exists()
+
+
+def test_candidates_of_another_account_are_none(
+    buy: Callable[..., Order], provider: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    buy()
+    search(provider)
+    assert not found_nothing(lost_of(lost))
+    Provider.objects.filter(pk=provider.pk).update(account_since=timezone.now())
+    assert found_nothing(lost_of(lost))
+
+
+def test_an_id_that_two_orders_were_given_leaves_both_attempts_unexplained(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    first = buy()
+    taken = buy(700, saying(f'{{"order": "{first.provider_order_id}"}}', accepts=True))
+    alike = buy(700, DROPPED)
+    buy()
+    search(adopting)
+    assert Attempt.objects.get(order=taken).provider_order_id == ""
+    assert (fresh(taken).status, fresh(alike).status) == ("uncertain", "uncertain")
+    assert Candidate.objects.count() == 1
+
+
+def test_a_provider_that_is_set_to_ask_meanwhile_is_not_adopted_for(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    row = lost_of(lost)
+    Provider.objects.filter(pk=adopting.pk).update(lost_answers="ask")
+    assert not adopt(row, number=int(accepted(sandbox, lost)[0]))
+    assert fresh(lost).status == "uncertain"
+
+
+@pytest.mark.parametrize(("key", "status"), [("", "uncertain"), ("another", "pending")])
+def test_an_account_that_two_providers_share_is_not_the_panels_alone(
+    buy: Callable[..., Order], adopting: Provider, key: str, status: str
+) -> None:
+    make_provider(name="The same", url=adopting.url, key=key or adopting.key)
+    buy()
+    lost = buy(700, LOST)
+    buy()
+    search(adopting)
+    assert fresh(lost).status == status
+
+
+def test_where_not_all_is_looked_at_nothing_is_sure(
+    buy: Callable[..., Order], adopting: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.matching.MOST", 2)
+    buy()
+    lost = [buy(700 + number, LOST) for number in range(2)]
+    buy()
+    search(adopting)
+    assert {fresh(order).status for order in lost} == {"uncertain"}
 
 
 # --- Many ids per call ------------------------------------------------------------------------------------

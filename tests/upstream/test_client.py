@@ -374,11 +374,11 @@ def test_statuses_of_a_list_with_orders() -> None:
     assert found["2"].remains == 2
 
 
-def test_statuses_of_a_list_without_orders_are_asked_one_by_one() -> None:
+def test_statuses_of_a_list_without_orders_are_none() -> None:
     with talking(status=answer([STATUS, STATUS])) as (client, server):
         found = client.statuses(["1", "2"])
-    assert all(isinstance(status, Later) for status in found.values())
-    assert [call.fields.get("order") for call in server.calls] == [None, "1", "2"]
+    assert [status.rule for status in found.values() if isinstance(status, Later)] == ["no_clear_answer"] * 2
+    assert len(server.calls) == 1, "how many calls more are made is the caller's"
 
 
 def test_fault_of_many_statuses_stands_at_each_and_ends_it() -> None:
