@@ -24,6 +24,7 @@ from operations.draining import is_draining
 from operations.turns import WORK_SECONDS
 from operations.waking import wake
 from orders.adopting import adopt_found
+from orders.matching import ENDED_EARLY
 from orders.models import Attempt, Candidate, LostAnswer, Order
 from orders.polling import answering
 from orders.windows import NoWindow, window_of
@@ -288,6 +289,9 @@ def _note(provider: Provider, number: int, answer: OrderStatus | ProviderError) 
 
 
 def _keep_candidate(provider: Provider, number: int, answer: OrderStatus) -> None:
+    earlier = Candidate.objects.filter(provider=provider, number=number).exclude(status_text__in=ENDED_EARLY)
+    if answer.status in ENDED_EARLY and earlier.update(seen_at=timezone.now()):
+        return  # an early end lowers the charge, by which it is told whose it is: what was seen first stays
     charge = answer.charge if answer.charge is not None and answer.charge < MAX_AMOUNT - 1 else None
     Candidate.objects.update_or_create(
         provider=provider,

@@ -273,6 +273,21 @@ def test_one_that_ended_early_stays_with_the_person(
     assert fresh(lost).status == "uncertain"
 
 
+def test_what_was_seen_before_it_ended_early_is_kept(
+    buy: Callable[..., Order], provider: Provider, sandbox: SandboxServer
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    search_now(lost_of(lost).attempt_id)
+    search(provider)
+    sandbox.end_order(accepted(sandbox, lost)[0], "Partial", 100)
+    Provider.objects.filter(pk=provider.pk).update(lost_answers="adopt")
+    buy()
+    search(provider)
+    assert Candidate.objects.get().charge == 70
+    assert fresh(lost).provider_order_id == accepted(sandbox, lost)[0]
+
+
 def test_ids_that_do_not_grow_stay_with_the_person(
     buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
 ) -> None:
