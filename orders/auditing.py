@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef
 
+from money.amounts import charge_for
 from orders.models import Attempt, Order, OrderEvent
 from orders.refunding import owed
 from wallet.auditing import CHUNK, named
@@ -35,9 +36,11 @@ class Leg(NamedTuple):
 def audit_orders() -> Iterator[str]:
     """Yield what is wrong between orders and ledger, a sentence each; nothing when they agree.
 
-    Proves that each order was charged once, from its own customer's wallet, that its refunds in the ledger
+    Proves that each order was charged once, what its quantity costs at its price, by the transfer that bears
+    its number, from its own customer's wallet, that its refunds in the ledger
     are those it counts, went to the same wallet, fit its status and are not above its charge, that no order's
-    money moved without an order, and that no order was given up, or waits to be sent, that the provider has.
+    money moved without an order, that no order was given up, or waits to be sent, that the provider has, and
+    that none was placed twice but after a person's decision.
 
     Orders and the ledger are two streams, read side by side: memory does not grow with them. On a busy site
     they agree only within one snapshot (`panel/auditing.py`).
@@ -51,10 +54,20 @@ def audit_orders() -> Iterator[str]:
     yield from _transfers_of_no_order()
     yield from _refused_yet_placed()
     yield from _placed_unknown()
+    yield from _placed_twice()
 
 
 def _orders() -> Iterator[Order]:
-    columns = ("customer_id", "charge", "refunded", "quantity", "status", "remains", "provider_order_id")
+    columns = (
+        "customer_id",
+        "charge",
+        "refunded",
+        "quantity",
+        "price",
+        "status",
+        "remains",
+        "provider_order_id",
+    )
     return Order.objects.only(*columns).order_by("pk").iterator(chunk_size=CHUNK)
 
 
@@ -98,6 +111,10 @@ def _wrong_money(order: Order, legs: list[Leg]) -> Iterator[str]:
     paid, given_back = (_moved(order, legs, kind=kind) for kind in (CHARGE, REFUND))
     if charges != 1:
         yield f"order {order.pk}: charged {charges} times"
+    if order.charge != charge_for(order.price, order.quantity):
+        yield f"order {order.pk}: charge {order.charge} for {order.quantity} at {order.price} per 1000"
+    for leg in _of_another_order(order, legs):
+        yield f"{named(leg.transfer_id, leg.kind, leg.reference)}: of order {order.pk} by its subject"
     if paid != -order.charge:
         yield f"order {order.pk}: charge {order.charge}, its customer's wallet moved {paid:.6f}"
     if given_back != order.refunded:
@@ -107,6 +124,12 @@ def _wrong_money(order: Order, legs: list[Leg]) -> Iterator[str]:
     for leg in legs:
         if leg.entry_id and leg.account_kind != LedgerAccount.Kind.SALES and not _is_own(order, leg):
             yield f"entry {leg.entry_id}: an order's money moved through account {leg.account_id}"
+
+
+def _of_another_order(order: Order, legs: list[Leg]) -> Iterator[Leg]:
+    """Give the first leg of each charge that does not bear its order's number: swapped ones sum up."""
+    charges = (leg for leg in legs if leg.kind == CHARGE and leg.reference != f"order:{order.pk}")
+    return iter({leg.transfer_id: leg for leg in charges}.values())
 
 
 def _moved(order: Order, legs: list[Leg], *, kind: str) -> Decimal:
@@ -154,13 +177,35 @@ def _refused_yet_placed() -> Iterator[str]:
 
 def _placed_unknown() -> Iterator[str]:
     # After a person's decision an answer may come too late to count; staff was alerted then.
-    decided = OrderEvent.objects.filter(order=OuterRef("order"), kind=OrderEvent.Kind.SETTLED)
     placed = (
         Attempt.objects.filter(outcome=Attempt.Outcome.PLACED, order__provider_order_id=None)
-        .exclude(Exists(decided))
+        .exclude(_decided_since())
         .order_by("pk")
     )
     for pk, order_id, number in placed.values_list("pk", "order", "provider_order_id").iterator(
         chunk_size=CHUNK
     ):
         yield f"order {order_id}: attempt {pk} was placed as {number}, of which the order has nothing"
+
+
+def _placed_twice() -> Iterator[str]:
+    # Sent again by a person who took the first for not placed; staff was alerted when it turned out to be.
+    # From the first one on: of two clocks only the decision's, made minutes later, is surely ahead.
+    later = Attempt.objects.filter(
+        order=OuterRef("order"), pk__gt=OuterRef("pk"), outcome=Attempt.Outcome.PLACED
+    ).exclude(provider_order_id=OuterRef("provider_order_id"))
+    placed = (
+        Attempt.objects.filter(Exists(later), outcome=Attempt.Outcome.PLACED)
+        .exclude(_decided_since())
+        .order_by("pk")
+    )
+    for pk, order_id, number in placed.values_list("pk", "order", "provider_order_id").iterator(
+        chunk_size=CHUNK
+    ):
+        yield f"order {order_id}: attempt {pk} was placed as {number}, and the order was placed again"
+
+
+def _decided_since() -> Exists:
+    """Return whether a person decided about an attempt's order after the attempt began."""
+    decided = OrderEvent.objects.filter(order=OuterRef("order"), kind=OrderEvent.Kind.SETTLED)
+    return Exists(decided.filter(at__gte=OuterRef("started_at")))

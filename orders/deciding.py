@@ -17,11 +17,12 @@ from unfold.widgets import (
 
 from accounts.models import User
 from money.display import shown
-from orders.ending import remains_of, settle_end
+from orders.ending import remains_of, seen_of, settle_end
 from orders.errors import ProviderIdTaken, RemainsOutOfBounds
-from orders.models import Order
+from orders.matching import Verdict, findings_of
+from orders.models import LostAnswer, Order
 from orders.refunding import owed
-from orders.settling import settle_placed, settle_refund, settle_send_again
+from orders.settling import is_provider_id, settle_placed, settle_refund, settle_send_again
 
 
 class Decision(models.TextChoices):
@@ -48,6 +49,12 @@ def _reason() -> forms.CharField:
         help_text=gettext_lazy(
             "How you know. It is kept in the order's timeline, with your name; for staff."
         ),
+    )
+
+
+def _outdated() -> forms.ValidationError:
+    return forms.ValidationError(
+        _("More became known since you opened this page. Look at it, and decide again.")
     )
 
 
@@ -86,13 +93,14 @@ class SettleForm(forms.Form):
         A decision made on other evidence than there is now is refused as well.
         """
         if self.is_outdated:
-            raise forms.ValidationError(
-                _("More became known since you opened this page. Look at it, and decide again.")
-            )
+            raise _outdated()
         data = super().clean() or {}
         placed = data.get("decision") == Decision.PLACED
         if placed and not data.get("provider_order_id") and "provider_order_id" not in self.errors:
             self.add_error("provider_order_id", _("Enter the id that the provider gave it."))
+        elif placed and data.get("provider_order_id") and not is_provider_id(data["provider_order_id"]):
+            text = _("Enter the id as the provider writes it: without blanks, and without zeros before it.")
+            self.add_error("provider_order_id", text)
         elif "decision" in data and not placed and data.get("provider_order_id"):
             self.add_error("provider_order_id", _("Leave it empty unless the order was placed."))
         return data
@@ -102,6 +110,23 @@ class SettleForm(forms.Form):
         words = {"id": self.order.pk, "customer": self.order.customer, "charge": shown(self.order.charge)}
         words["provider_id"] = self.cleaned_data["provider_order_id"]
         words["provider"] = self.order.provider
+        return [*self._against(), *self._follows(words)]
+
+    def _against(self) -> list[str]:
+        """Return what the search found that speaks against the decision."""
+        lost = LostAnswer.objects.filter(attempt__order=self.order).select_related("attempt__order")
+        found = [finding for findings in findings_of(list(lost[:20])).values() for finding in findings]
+        fits = [str(finding.candidate) for finding in found if finding.verdict == Verdict.FITS]
+        if self.cleaned_data["decision"] != Decision.PLACED:
+            text = _("The search found %(ids)s, which fits this order: it was probably placed.")
+            return [text % {"ids": ", ".join(fits[:5])}] if fits else []
+        if self.cleaned_data["provider_order_id"] in fits:
+            return []
+        return [
+            _("The search did not find that this id fits the order. Look it up in the provider's own list.")
+        ]
+
+    def _follows(self, words: dict[str, Any]) -> list[str]:
         wanted = self.order.cancel_state == Order.CancelState.WANTED
         if self.cleaned_data["decision"] == Decision.PLACED:
             return [text % words for text in _placed(wanted)]
@@ -189,11 +214,22 @@ class EndForm(forms.Form):
 
     def __init__(self, data: QueryDict | None = None, *, order: Order) -> None:
         partly = order.remains is not None and 0 < order.remains < order.quantity
-        super().__init__(data, initial={"seen": order.status, "remains": order.remains if partly else None})
+        seen = seen_of(order)
+        self.is_outdated = data is not None and data.get("seen") != seen
+        if data is not None and self.is_outdated:
+            # Shown again with what the provider says now, it is a decision about that.
+            data = data.copy()
+            data["seen"] = seen
+        super().__init__(data, initial={"seen": seen, "remains": order.remains if partly else None})
         self.order = order
 
     def clean(self) -> dict[str, Any]:
-        """Demand a part of the quantity for a partial end, and nothing for another."""
+        """Demand a part of the quantity for a partial end, and nothing for another.
+
+        An end decided when the provider had said something else is refused.
+        """
+        if self.is_outdated:
+            raise _outdated()
         data = super().clean() or {}
         if "status" not in data or "remains" in self.errors:
             return data

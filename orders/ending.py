@@ -29,15 +29,15 @@ def settle_end(
     """End an order that its provider has, and give back what that end owes its customer.
 
     `status` is Completed, Partial with `remains` of the quantity undelivered, or Canceled; `seen` is the
-    status that was shown to the person who decides.
+    mark of what was shown to the person who decides (`seen_of`).
 
-    Raises `NotForEnding` when the order is in another one by now, or not at its provider, and
+    Raises `NotForEnding` when the provider said something else by now, or does not have the order, and
     `RemainsOutOfBounds`.
     """
     if status not in Order.ENDED:
         raise ValueError(f"{status} is no end")
     order = locked(order_id)
-    if order.status != seen or order.status not in Order.OPEN_UPSTREAM:
+    if seen_of(order) != seen or order.status not in Order.OPEN_UPSTREAM:
         raise NotForEnding
     left = remains_of(order, status=status, remains=remains)
     now = timezone.now()
@@ -47,6 +47,11 @@ def settle_end(
     close_alerts(Alert.Kind.ORDER_UNREADABLE, cause=f"order:{order_id}")
     logger.info("order.ended_by_hand order=%s status=%s refunded=%s", order_id, status, order.refunded)
     return order
+
+
+def seen_of(order: Order) -> str:
+    """Return a text that is another one when the provider said something else of an order's end."""
+    return f"{order.status} {order.remains} {order.provider_charge}"
 
 
 def remains_of(order: Order, *, status: str, remains: int | None) -> int | None:

@@ -73,5 +73,9 @@ class RemainsOutOfBounds(OrderError):
     """Raised for a partial end of which everything, nothing, or an unknown number is left undelivered."""
 
 
+class InvalidProviderId(OrderError):
+    """Raised for an id that no provider gives: with blanks, without a digit, with zeros before a number."""
+
+
 class ProviderIdTaken(OrderError):
     """Raised when an order is to get a provider's id that another order has already."""

@@ -55,6 +55,11 @@ class Spending:
             return None
         return self.difference - self.accepted
 
+    @property
+    def speaks_for_it(self) -> bool:
+        """Whether more than half of what this order would cost is left, which nothing else explains."""
+        return self.unexplained is not None and self.unexplained > self.expected / 2
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -93,6 +98,12 @@ class Evidence:
         return [fits[number] for number in sorted(fits)]
 
     @property
+    def speaks_for_placed(self) -> bool:
+        """Whether a later answer, or the money, speaks for the provider's having the order."""
+        spent = any(call.spending is not None and call.spending.speaks_for_it for call in self.calls)
+        return bool(self.hints) or spent
+
+    @property
     def mark(self) -> str:
         """A short text that is another one when something became known that may change a decision.
 
@@ -102,8 +113,10 @@ class Evidence:
         attempts = [call.attempt for call in self.calls]
         known = [
             self.order.status,
+            self.order.cancel_state,
             [(attempt.pk, attempt.outcome, attempt.rule) for attempt in attempts],
             [attempt.pk for attempt in attempts if attempt.balance_after_at is not None],
+            [_shown(call.spending) for call in self.calls],
             sorted((found.candidate.number, str(found.verdict)) for found in self._findings()),
             sorted((hint.order_id, hint.rule) for hint in self.hints),
         ]
@@ -130,6 +143,13 @@ def evidence_for(orders: Sequence[Order]) -> list[Evidence]:
         )
         for order in orders
     ]
+
+
+def _shown(spending: Spending | None) -> list[str]:
+    """Return the figures of the money around a call that may become others."""
+    if spending is None:
+        return []
+    return [str(spending.difference), str(spending.accepted), str(spending.lost_beside)]
 
 
 def mark_of(order: Order) -> str:

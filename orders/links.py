@@ -12,20 +12,22 @@ MAX_LENGTH = 2048
 
 START_LENGTH = 200
 
+_DEFAULT_PORT = {"http": re.compile(r":0*80$|:$"), "https": re.compile(r":0*443$|:$")}
+
 _SITE = re.compile(r"(https?://)([^/?#@]*@)?([^/?#@]*)", re.IGNORECASE)
 
 _is_url = URLValidator(schemes=["http", "https"])
 
 
 def clean_link(text: str) -> str:
-    """Return a link without blanks around it, its scheme and host in lower case.
+    """Return a link without blanks around it, its scheme and host in lower case, without a default port.
 
     Raises `InvalidLink` unless it is an http(s) URL.
 
     What cannot be seen (NUL, which PostgreSQL does not even keep, a turn of the writing's direction, a
     zero-width blank from the clipboard) is in no link that works.
     """
-    link = _SITE.sub(_in_lower_case, text.strip(), count=1)
+    link = _SITE.sub(_normal_site, text.strip(), count=1)
     if len(link) > MAX_LENGTH:
         raise InvalidLink("too long")
     if not link.isprintable():
@@ -37,10 +39,13 @@ def clean_link(text: str) -> str:
     return link
 
 
-def _in_lower_case(site: re.Match[str]) -> str:
-    # The only letters of a URL whose case surely means nothing (RFC 3986 §6.2.2.1).
-    scheme, user, host = site.groups(default="")
-    return f"{scheme.lower()}{user}{host.lower()}"
+def _normal_site(site: re.Match[str]) -> str:
+    # The only letters of a URL whose case surely means nothing (RFC 3986 §6.2.2.1), and the port that its
+    # scheme means anyway (§6.2.3).
+    scheme, user, host = (part or "" for part in site.groups())
+    scheme = scheme.lower()
+    host = _DEFAULT_PORT[scheme.removesuffix("://")].sub("", host.lower())
+    return f"{scheme}{user}{host}"
 
 
 class LinkStart(Func):

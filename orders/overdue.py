@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -17,7 +17,7 @@ from catalog.models import Provider
 from operations.alerting import raise_alert
 from operations.models import Alert
 from orders.life import Event, locked, move
-from orders.models import Order
+from orders.models import Order, OrderEvent
 from orders.refunding import refund_up_to
 
 logger = logging.getLogger(__name__)
@@ -29,12 +29,15 @@ AT_MOST = 1000
 def refund_overdue() -> int:
     """Cancel and refund what was not sent within QUEUED_REFUND_AFTER_HOURS of its placing; return how many.
 
-    Staff are alerted once for each provider. What is queued was surely not placed: an answer in doubt makes
-    an order uncertain, until a person says that it was not placed.
+    The hours count from a person's decision, if it was sent again by one. Staff are alerted once for each
+    provider, and of each order that could not be refunded: it keeps no other one from it. What is queued was
+    surely not placed: an answer in doubt makes an order uncertain, until a person says it was not placed.
     """
     ended: Counter[int] = Counter()
-    for order_id, provider_id in overdue().values_list("pk", "provider")[:AT_MOST]:
-        ended[provider_id] += _refund(order_id)
+    for order_id, provider_id in overdue().values_list("pk", "provider"):
+        if ended.total() >= AT_MOST:
+            break  # counted here, not in the list: what cannot be ended stands at its head for ever
+        ended[provider_id] += _tried(order_id)
     for provider_id, count in ended.items():
         if count:
             _alert(provider_id, count=count)
@@ -53,12 +56,41 @@ def overdue() -> QuerySet[Order]:
     return Order.objects.filter(status=Order.Status.QUEUED, created_at__lt=placed_before).order_by("id")
 
 
+def _is_sent_again(order: Order) -> bool:
+    """Tell whether a person decided lately to send it: that would be undone before it is sent.
+
+    Asked of each order, not in the list's query, which meets its index only without.
+    """
+    decided_after = timezone.now() - timedelta(hours=settings.QUEUED_REFUND_AFTER_HOURS)
+    decided = OrderEvent.objects.filter(order=order, kind=OrderEvent.Kind.SETTLED)
+    return decided.filter(at__gte=decided_after).exists()
+
+
+def _tried(order_id: int) -> bool:
+    """Refund an order, or tell staff that it cannot be."""
+    try:
+        return _refund(order_id)
+    except OperationalError:
+        raise  # the database's own trouble is no order's
+    except Exception:
+        # Whatever it is, such as a wallet that cannot hold more: the orders after it are owed theirs.
+        logger.exception("order.overdue_not_refunded order=%s", order_id)
+        raise_alert(
+            Alert.Kind.ORDERS_OVERDUE,
+            cause=f"order:{order_id}",
+            text=f"Order {order_id} was not sent in time and could not be refunded: see the log.",
+        )
+        return False
+
+
 @transaction.atomic
 def _refund(order_id: int) -> bool:
     order = locked(order_id)
     # No longer queued: since the list was made a worker claimed it, its customer canceled it, or another run
     # was first.
-    if order.status != Order.Status.QUEUED or not move(
+    if order.status != Order.Status.QUEUED or _is_sent_again(order):
+        return False
+    if not move(
         order,
         to=Order.Status.CANCELED,
         event=Event.CANCELED_HERE,

@@ -16,12 +16,14 @@ from accounts.models import User
 from operations.alerting import close_alerts
 from operations.models import Alert
 from operations.waking import wake
-from orders.errors import EvidenceChanged, NotForSettling, ProviderIdTaken
+from orders.errors import EvidenceChanged, InvalidProviderId, NotForSettling, ProviderIdTaken
 from orders.evidence import LOST, mark_of
 from orders.life import Event, locked, move
-from orders.models import Attempt, Order
+from orders.matching import lies_in
+from orders.models import Attempt, LostAnswer, Order
 from orders.outcomes import cancel_unsent
 from orders.refunding import refund_up_to
+from upstream.parsing import order_id_text
 
 
 def settle_placed(
@@ -29,8 +31,11 @@ def settle_placed(
 ) -> Order:
     """Decide that the provider has the order, under this id; it is polled from now on.
 
-    Raises `NotForSettling`, `EvidenceChanged`, and `ProviderIdTaken` when another order has this id.
+    Raises `NotForSettling`, `EvidenceChanged`, `InvalidProviderId`, and `ProviderIdTaken` when another order
+    has this id.
     """
+    if not is_provider_id(provider_order_id):
+        raise InvalidProviderId
     now = timezone.now()
     fields = {
         "provider_order_id": provider_order_id,
@@ -48,11 +53,28 @@ def settle_placed(
     return order
 
 
+def is_provider_id(text: str) -> bool:
+    """Tell whether a text is an id as a provider writes it: the same number in other digits is not."""
+    # "01242" would be another row than "1242", while many providers answer for both with the same order.
+    return order_id_text(text) == text and not (text.isdecimal() and text.startswith("0"))
+
+
 def _explain(order: Order, provider_order_id: str) -> None:
-    """Write the id beside the latest call whose answer was lost, so that it is not searched for any more."""
-    lost = Attempt.objects.filter(order=order, outcome__in=LOST, provider_order_id="").order_by("-pk").first()
-    if lost is not None:
-        Attempt.objects.filter(pk=lost.pk).update(provider_order_id=provider_order_id)
+    """Write the id beside the call that placed it, so that it is not searched for any more.
+
+    That is the one in whose window the id lies. Where several may be it, none is explained: with an id that
+    is not its own, a call's order at the provider would be taken for somebody else's.
+    """
+    lost_answers = LostAnswer.objects.filter(
+        attempt__order=order, attempt__outcome__in=LOST, attempt__provider_order_id=""
+    )
+    placed = [lost for lost in lost_answers if _may_have_placed(lost, provider_order_id)]
+    if len(placed) == 1:
+        Attempt.objects.filter(pk=placed[0].attempt_id).update(provider_order_id=provider_order_id)
+
+
+def _may_have_placed(lost: LostAnswer, provider_order_id: str) -> bool:
+    return not provider_order_id.isdecimal() or lies_in(int(provider_order_id), lost)
 
 
 def settle_send_again(order_id: int, *, actor: User, why: str, evidence: str | None = None) -> Order:

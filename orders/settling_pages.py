@@ -56,7 +56,8 @@ class SettlingPages(ConfirmedPages):
             try:
                 form.end(user_of(request))
             except NotForEnding:
-                return self._moved_on(request, order)
+                # Between our look and the row's lock: shown again as it is now, unless it moved on.
+                return self.end_page(request, order_id)
             self.message_user(request, gettext("Order %(id)s is ended.") % {"id": order.pk})
             return redirect(page_of(order))
         alerts = Alert.objects.filter(

@@ -99,9 +99,22 @@ class TeachForm(forms.Form):
 
 
 def _what_happens(meaning: Meaning, found: list[Held], words: dict[str, Any]) -> list[str]:
-    orders = [held for held in found if not held.is_for_a_person]
-    left = len(found) - len(orders)
-    return [*_to_orders(meaning, orders, words), *([_left_alone(left)] if left else [])]
+    orders = [held for held in found if not held.is_for_a_person and not held.waits_for_search]
+    waiting = sum(held.waits_for_search for held in found)
+    left = len(found) - len(orders) - waiting
+    lines = _to_orders(meaning, orders, words)
+    return [*lines, *([_searched_for(waiting)] if waiting else []), *([_left_alone(left)] if left else [])]
+
+
+def _searched_for(count: int) -> str:
+    said = ngettext(
+        "%(count)s more is still searched for at the provider: it stays held until that is done, for ten "
+        "minutes at most, and is settled by itself then.",
+        "%(count)s more are still searched for at the provider: they stay held until that is done, for ten "
+        "minutes at most, and are settled by themselves then.",
+        count,
+    )
+    return said % {"count": count}
 
 
 def _left_alone(count: int) -> str:

@@ -1,5 +1,7 @@
 """The list of orders that wait for a person, each with its evidence and what can be done about it."""
 
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page
@@ -87,11 +89,10 @@ class WaitingPages(SettlingPages):
         return waiting
 
     def _send_again(self, request: HttpRequest) -> HttpResponse:
-        """Send again, of the orders chosen, those that were searched for in full and not found."""
-        chosen = [number_in(text) for text in request.POST.getlist(CHOSEN)[:PER_PAGE]]
-        orders = list(self._for_a_person(request).filter(pk__in=chosen).order_by("pk"))
-        evidences = evidence_for(orders)
-        nowhere = [evidence for evidence in evidences if _is_nowhere(evidence)]
+        """Send again, of the orders chosen, those that are surely nowhere, and still as they were shown."""
+        seen = _seen(request.POST.getlist(CHOSEN)[:PER_PAGE])
+        evidences = evidence_for(list(self.get_queryset(request).filter(pk__in=seen).order_by("pk")))
+        nowhere = [each for each in evidences if _is_nowhere(each) and each.mark == seen[each.order.pk]]
         others = [evidence.order for evidence in evidences if evidence not in nowhere]
         if not nowhere:
             for order in others:
@@ -131,7 +132,7 @@ class WaitingPages(SettlingPages):
             lines=[*does, doubt, *(_left_alone(order) for order in others)],
             button=gettext("Yes, send again"),
             back=reverse("admin:orders_order_waiting"),
-            hidden=[(CHOSEN, str(evidence.order.pk)) for evidence in nowhere],
+            hidden=[(CHOSEN, f"{evidence.order.pk}:{evidence.mark}") for evidence in nowhere],
             form=form,
         )
 
@@ -146,16 +147,27 @@ def _waits(status: str) -> bool:
     return status in Order.FOR_A_PERSON
 
 
+def _seen(boxes: Sequence[str]) -> dict[int, str]:
+    """Return the orders chosen, each with the mark of the evidence that stood beside its box.
+
+    Carried from the list through the confirmation: a mark taken later would pass over what the person who
+    decides never saw.
+    """
+    parts = (box.partition(":") for box in boxes)
+    return {number_in(order_id): mark for order_id, _, mark in parts}
+
+
 def _is_nowhere(evidence: Evidence) -> bool:
-    """Tell whether an order's every lost answer was searched for in full, and nothing was found."""
+    """Tell whether an order's every lost answer was searched for in full, and nothing speaks for it."""
     searches = evidence.searches
-    return bool(searches) and all(found_nothing(search.lost) for search in searches)
+    searched = bool(searches) and all(found_nothing(search.lost) for search in searches)
+    return searched and not evidence.speaks_for_placed
 
 
 def _left_alone(order: Order) -> str:
     text = gettext(
-        "Order %(id)s is left alone: it was not searched for in full, something was found, or somebody else "
-        "was first."
+        "Order %(id)s is left alone: it was not searched for in full, something speaks for its having been "
+        "placed, or something changed since you opened the page."
     )
     return text % {"id": order.pk}
 

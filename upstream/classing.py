@@ -23,7 +23,7 @@ from upstream.errors import (
 )
 from upstream.parsing import Action
 from upstream.replies import Reply, bounded_wait
-from upstream.unlinking import without_link, without_urls
+from upstream.unlinking import without_link, without_urls, without_words
 
 MATCHED_LIMIT = 2000
 
@@ -45,6 +45,11 @@ class Row:
     hints_at_earlier: bool = False
     funds: bool = False
     wait_seconds: int | None = None
+
+    @property
+    def is_of_one_order(self) -> bool:
+        """Whether nobody else's orders wait, or are no longer sold, because of it."""
+        return self.kind is not Halt and not self.paces_provider and not self.switch_service_off
 
 
 def _any_of(*patterns: str) -> re.Pattern[str]:
@@ -192,16 +197,31 @@ def class_of_add_error(text: str | None, *, reply: Reply, link: str = "") -> Pro
     the fault's `words`, for what a person may have taught of it (`taught.py`).
     """
     own_words = text and without_link(text.lower(), link)
-    row = _worded_row(own_words, reply)
+    bare_words = own_words and without_words(own_words, link)
+    row = _own_row(own_words, bare_words, reply)
     # "Too many attempts, try again" under 429 was turned away at the door, whatever the words.
     turned_away = reply.status == HTTPStatus.TOO_MANY_REQUESTS and row is not None and row.kind is Uncertain
     if row is not None and text and not turned_away:
-        return _by_row(row, text, reply, own_words)
-    fault = _by_status(text, reply, own_words)
+        return _by_row(row, text, reply, bare_words)
+    fault = _by_status(text, reply, bare_words)
     if text and fault.rule in ("unknown_text", "http_5xx") and not _says_its_own_name(text, reply):
         # Without the key, as what is shown to the person who teaches.
         fault.words = words_of(reply.hide(text), link=link)
     return fault
+
+
+def _own_row(text: str | None, bare: str | None, reply: Reply) -> Row | None:
+    """Return the row that an error text of `add` matches, by words that its customer cannot have chosen.
+
+    "User banned not found" about the page of one "banned" is no matter of the account. What is more than one
+    order's, the text must say without the link's words; else its order is held. So "Invalid API key" about
+    https://example.com/api holds that order, which loses nothing: the next one, of any other link, halts.
+    The order's own money hangs on words, too: "Unknown error of bad_link" is no refusal.
+    """
+    row, sure = _worded_row(text, reply), _worded_row(bare, reply)
+    if row is None or not row.is_of_one_order:
+        return sure
+    return sure if sure is not None and sure.kind is Uncertain else row
 
 
 def _worded_row(text: str | None, reply: Reply) -> Row | None:

@@ -7,6 +7,7 @@ leaves a mark, so that the words on both sides of it do not become neighbours.
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from urllib.parse import unquote
 
 from upstream.cleaning import spellings
 
@@ -19,6 +20,9 @@ _SLASH = r"(?:\\*/|%(?:25)*2f|&#47;|&#x2f;|&sol;)"
 # Also what is left of a link that the provider cut short. As far as the next blank, for no link holds one:
 # to lose a word that stands close to it makes a text unknown, to keep one of the link's a wrong class.
 _URL = re.compile(rf"(?:https?{_COLON}{_SLASH}|www\.)\S+")
+
+_WORD = re.compile(r"([^\W_]+)(…|\.\.)?")
+_SHORTEST_WORD = 3
 
 
 def without_urls(text: str) -> str:
@@ -33,6 +37,30 @@ def without_link(text: str, link: str) -> str:
     for host in _hosts(link):
         text = re.sub(re.escape(host) + r"\S*", MARK, text)
     return text
+
+
+def without_words(text: str, link: str) -> str:
+    """Return a text without the words of a link: a provider may repeat a part of it, such as "@name", alone.
+
+    Takes more than a customer wrote: "key" of "Invalid API key", too, if the link has it. Words of fewer than
+    three characters stay.
+    """
+    theirs = _words(link)
+
+    def cut(found: re.Match[str]) -> str:
+        word, broken_off = found.groups()
+        is_theirs = word in theirs or (
+            broken_off and len(word) >= _SHORTEST_WORD and any(one.startswith(word) for one in theirs)
+        )
+        return MARK if is_theirs else found[0]
+
+    return _WORD.sub(cut, text)
+
+
+def _words(link: str) -> set[str]:
+    """Return the words of a link in lower case, of its address, its path and its query, quoted or not."""
+    spelled = " ".join([link, unquote(link), unquote(unquote(link))]).lower()
+    return {word for word, _ in _WORD.findall(spelled) if len(word) >= _SHORTEST_WORD}
 
 
 def _whole(link: str) -> list[str]:

@@ -377,7 +377,7 @@ def statements(provider: Provider) -> int:
 
 def test_statements_do_not_grow_with_services(site: Site, db: None) -> None:
     found = []
-    for size in (10, 50):  # SQLite takes 55 rows of a service in one statement
+    for size in (10, 40):  # SQLite takes 47 rows of a service in one statement
         provider = make_provider(url=site.server.url)
         names = [f"{provider.name} {number}" for number in range(size)]
         site.lists(*(row(number, category=names[number]) for number in range(size)))

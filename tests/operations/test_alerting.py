@@ -105,7 +105,9 @@ def test_the_database_keeps_one_open_alert_per_cause(db: None) -> None:
 # --- Mail -------------------------------------------------------------------------------------------------
 
 
-def test_staff_is_mailed_and_nobody_else(alice: User, olga: User, sasha: User, mailoutbox: list[Any]) -> None:
+def test_staff_is_mailed_and_nobody_else(
+    alice: User, olga: User, sasha: User, mailoutbox: list[Any], settings: Any
+) -> None:
     make_user("former@example.com", is_staff=True, is_active=False)
     halted()
 
@@ -113,7 +115,10 @@ def test_staff_is_mailed_and_nobody_else(alice: User, olga: User, sasha: User, m
 
     (mail,) = mailoutbox
     assert sorted(mail.to) == ["olga@example.com", "sasha@example.com"]
-    assert (mail.subject, mail.body) == (f"{HALTED.label}: provider:1", "Invalid API key")
+    assert (mail.subject, mail.body) == (
+        f"{HALTED.label}: provider:1",
+        f"Invalid API key\n\n{settings.SITE_URL}/admin/operations/alert/",
+    )
 
 
 def test_one_mail_per_cause_and_hour(olga: User, moment: Any, mailoutbox: list[Any]) -> None:
@@ -162,7 +167,25 @@ def test_orders_are_mailed_about_together(olga: User, moment: Any, mailoutbox: l
         f"{HALTED.label}: provider:1",
         f"{UNCERTAIN.label}: 2",
     ]
-    assert mailoutbox[-1].body == "Order 2\nOrder 4"
+    assert mailoutbox[-1].body.startswith("Order 2\nOrder 4\n\n")
+
+
+def test_orders_that_wait_hide_nothing_else(
+    olga: User, moment: Any, mailoutbox: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operations.alerting.AT_ONCE", 2)
+    raise_alert(HELD, cause="order:0", text="…")
+    assert mail_alerts() == 1
+    for number in range(1, 4):
+        raise_alert(HELD, cause=f"order:{number}", text="…")
+    raise_alert(UNCERTAIN, cause="order:9", text="…")
+    raise_alert(Alert.Kind.MONEY_WRONG, cause="audit", text="…")
+
+    assert mail_alerts() == 2
+    assert [mail.subject for mail in mailoutbox[1:]] == [
+        f"{Alert.Kind.MONEY_WRONG.label}: audit",
+        f"{UNCERTAIN.label}: order:9",
+    ]
 
 
 def test_one_kind_of_orders_does_not_wait_for_another(olga: User, moment: Any, mailoutbox: list[Any]) -> None:
@@ -219,7 +242,7 @@ def test_mailing_takes_as_many_statements_per_alert_for_20_as_for_10(olga: User)
             halted(cause=f"provider:{size}:{number}")
         with CaptureQueriesContext(connection) as asked:
             assert mail_alerts() == size
-        counted.append((len(asked) - 1) / size)
+        counted.append((len(asked) - 2) / size)
 
     assert counted[0] == counted[1]
 

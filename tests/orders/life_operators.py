@@ -10,7 +10,7 @@ from catalog.halting import BY_HAND, halt, resume
 from catalog.models import Provider, Service, TaughtText
 from catalog.teaching import TaughtOtherwise, forget, teach
 from orders import settling
-from orders.ending import settle_end
+from orders.ending import seen_of, settle_end
 from orders.errors import NotForEnding, NotForSettling, ProviderIdTaken, RemainsOutOfBounds
 from orders.models import Attempt, Order
 from orders.teaching import settle_held
@@ -60,7 +60,7 @@ class Operators(Life):
         who = {"actor": self.cast.operator, "why": "gone"}
         try:
             self.lives(
-                lambda: settle_end(order.pk, status=status, remains=remains, seen=order.status, **who),
+                lambda: settle_end(order.pk, status=status, remains=remains, seen=seen_of(order), **who),
                 dies=dies,
             )
         except NotForEnding:

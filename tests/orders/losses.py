@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.models import User
 from catalog.models import Service
 from orders.models import Attempt, Candidate, LostAnswer, Order
@@ -41,7 +43,7 @@ def lose(customer: User, service: Service, *, state: str = "whole", **fields: An
 def candidate(service: Service, number: int = 501, **fields: Any) -> Candidate:
     """Save what a search found: an order of 1000, by default, that nobody has begun."""
     plain: dict[str, Any] = {"status_text": "pending", "charge": Decimal(100), "remains": 1000}
-    plain |= {"start_count": 7, "seen_at": NOON}
+    plain |= {"start_count": 7, "seen_at": timezone.now()}
     return Candidate.objects.create(provider_id=service.provider_id, number=number, **plain | fields)
 
 

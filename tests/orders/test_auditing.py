@@ -20,7 +20,7 @@ from orders.forwarding import claim_next
 from orders.models import Attempt, Order, OrderEvent
 from orders.outcomes import cancel_unsent, record_outcome
 from orders.polling import record_answer
-from orders.settling import settle_refund
+from orders.settling import settle_refund, settle_send_again
 from tests.benchmarks.filling import fill_orders
 from tests.factories import credit, place
 from tests.orders.acting import accept, fault, findings, fresh, said
@@ -137,7 +137,8 @@ def test_an_order_s_refunded(order: Order, refunded: str) -> None:
 def test_an_order_s_charge(order: Order) -> None:
     Order.objects.filter(pk=order.pk).update(charge=Decimal(129))
     assert list(audit_orders()) == [
-        f"order {order.pk}: charge 129.000000, its customer's wallet moved -130.000000"
+        f"order {order.pk}: charge 129.000000 for 1000 at 130.000000 per 1000",
+        f"order {order.pk}: charge 129.000000, its customer's wallet moved -130.000000",
     ]
 
 
@@ -161,9 +162,10 @@ def test_a_missing_refund(order: Order) -> None:
 
 
 def test_a_second_charge(order: Order, wallet: LedgerAccount) -> None:
-    write(CHARGE, "again", order.pk, (wallet, -5), (system_account(Kind.SALES), 5))
+    transfer = write(CHARGE, "again", order.pk, (wallet, -5), (system_account(Kind.SALES), 5))
     assert list(audit_orders()) == [
         f"order {order.pk}: charged 2 times",
+        f"transfer {transfer.pk} (order_charge again): of order {order.pk} by its subject",
         f"order {order.pk}: charge 130.000000, its customer's wallet moved -135.000000",
     ]
 
@@ -186,7 +188,7 @@ def test_a_charge_of_which_somebody_else_has_a_part(order: Order, boris: User, w
     erase(Transfer.objects.get(kind=CHARGE))
     credit(boris, 1)
     sales, other = system_account(Kind.SALES), wallet_of(boris)
-    transfer = write(CHARGE, "split", order.pk, (wallet, -130), (sales, 100), (other, 30))
+    transfer = write(CHARGE, f"order:{order.pk}", order.pk, (wallet, -130), (sales, 100), (other, 30))
     entry = transfer.entries.get(amount=Decimal(30))
     assert list(audit_orders()) == [f"entry {entry.pk}: an order's money moved through account {other.pk}"]
 
@@ -242,12 +244,14 @@ def test_charged_from_somebody_else_s_wallet(order: Order, boris: User) -> None:
 
 def test_another_order_s_charge(order: Order, customer: User) -> None:
     other = place(customer, order.service)
+    charge = Transfer.objects.get(kind=CHARGE, subject_id=order.pk)
     with triggers_away():
-        Transfer.objects.filter(kind=CHARGE, subject_id=order.pk).update(subject_id=other.pk)
+        Transfer.objects.filter(pk=charge.pk).update(subject_id=other.pk)
     assert list(audit_orders()) == [
         f"order {order.pk}: charged 0 times",
         f"order {order.pk}: charge 130.000000, its customer's wallet moved 0.000000",
         f"order {other.pk}: charged 2 times",
+        f"transfer {charge.pk} (order_charge order:{order.pk}): of order {other.pk} by its subject",
         f"order {other.pk}: charge 130.000000, its customer's wallet moved -260.000000",
     ]
 
@@ -347,6 +351,65 @@ def test_placed_and_the_order_has_nothing_of_it(order: Order, olga: User, settle
     assert list(audit_orders()) == found
 
 
+@pytest.mark.parametrize("change", [{"quantity": 40_000}, {"price": Decimal("0.01")}])
+def test_a_charge_that_quantity_and_price_do_not_make(order: Order, change: dict[str, Any]) -> None:
+    Order.objects.filter(pk=order.pk).update(**change)
+    order = fresh(order)
+    assert list(audit_orders()) == [
+        f"order {order.pk}: charge 130.000000 for {order.quantity} at {order.price} per 1000"
+    ]
+
+
+def test_two_equal_charges_are_swapped(order: Order, customer: User) -> None:
+    other = place(customer, order.service)
+    mine, theirs = (Transfer.objects.get(kind=CHARGE, subject_id=one.pk) for one in (order, other))
+    with triggers_away():
+        Transfer.objects.filter(pk=mine.pk).update(subject_id=other.pk)
+        Transfer.objects.filter(pk=theirs.pk).update(subject_id=order.pk)
+    assert list(audit_orders()) == [
+        f"transfer {theirs.pk} (order_charge order:{other.pk}): of order {order.pk} by its subject",
+        f"transfer {mine.pk} (order_charge order:{order.pk}): of order {other.pk} by its subject",
+    ]
+
+
+def again(attempt: Attempt, number: str) -> Attempt:
+    """Write a later attempt of the same order, placed under a number."""
+    at = timezone.now()
+    times = {"started_at": at, "lease_until": at, "ended_at": at}
+    return Attempt.objects.create(
+        order_id=attempt.order_id,
+        provider_id=attempt.provider_id,
+        outcome="placed",
+        provider_order_id=number,
+        **times,
+    )
+
+
+@pytest.mark.parametrize(("number", "found"), [("18", True), ("17", False)])
+def test_placed_twice(order: Order, number: str, found: bool) -> None:
+    first = attempted(order, Placed("17", ""))
+    again(first, number)
+    said = f"order {order.pk}: attempt {first.pk} was placed as 17, and the order was placed again"
+    assert list(audit_orders()) == ([said] if found else [])
+
+
+def test_sent_again_by_a_person_and_placed_twice(order: Order, olga: User) -> None:
+    first = attempted(order, fault(Uncertain))
+    settle_send_again(order.pk, actor=olga, why="it was not there")
+    attempted(order, Placed("18", ""))
+    Attempt.objects.filter(pk=first.pk).update(outcome="placed", provider_order_id="17")
+    assert list(audit_orders()) == []
+
+
+def test_an_older_decision_explains_nothing(order: Order, olga: User) -> None:
+    first = attempted(order, fault(Uncertain))
+    settle_send_again(order.pk, actor=olga, why="it was not there")
+    placed = again(first, "55")
+    assert list(audit_orders()) == [
+        f"order {order.pk}: attempt {placed.pk} was placed as 55, of which the order has nothing"
+    ]
+
+
 def test_two_orders_cannot_have_one_provider_id(order: Order, customer: User) -> None:
     accept(order, "17")
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -371,7 +434,7 @@ def test_as_many_statements_for_many_as_for_few(order: Order, customer: User, si
         place(customer, order.service)
     with CaptureQueriesContext(connection) as statements:
         assert list(audit_orders()) == []
-    assert len(statements) == 5
+    assert len(statements) == 6
 
 
 def test_amounts_are_compared_exactly(order: Order, wallet: LedgerAccount) -> None:

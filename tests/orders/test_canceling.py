@@ -9,12 +9,12 @@ from django.utils import timezone
 from accounts.models import User
 from catalog.halting import halt, pace_down
 from catalog.models import Provider, Service
-from orders.canceling import cancel_until, record_answer, request_cancel, take_next
+from orders.canceling import cancel_due, cancel_until, record_answer, request_cancel, take_next
 from orders.errors import NotCancelable
 from orders.forwarding import claim_next
 from orders.models import Order
 from orders.outcomes import record_outcome
-from tests.factories import place
+from tests.factories import make_provider, place
 from tests.orders.acting import (
     accept,
     cancel_at_once,
@@ -130,8 +130,8 @@ def test_within_ten_minutes_of_the_acceptance(order: Order) -> None:
 
 
 def test_a_queued_one_can_be_canceled_however_old(order: Order) -> None:
-    with time_machine.travel(timezone.now() + timedelta(days=30)):
-        assert cancel_until(order) is not None
+    with time_machine.travel(timezone.now() + timedelta(days=30), tick=False):
+        assert cancel_until(order) == timezone.now() + timedelta(minutes=10)
         ask_for(order)
     assert held_by(order.customer) == 1000
 
@@ -308,6 +308,33 @@ def test_one_that_is_taken_is_due_again_if_the_worker_dies(wanted: Order) -> Non
         assert take_next(wanted.provider_id) is None
         time.shift(1)
         assert take_next(wanted.provider_id) == cancel
+
+
+def test_the_one_that_waits_longest_is_asked_for_first(wanted: Order) -> None:
+    second = ask_for(accept(place(wanted.customer, wanted.service)))
+    Order.objects.filter(pk=second.pk).update(cancel_due_at=timezone.now() - timedelta(seconds=60))
+
+    taken = [take_next(wanted.provider_id) for _ in range(2)]
+
+    assert [cancel.order_id for cancel in taken if cancel] == [second.pk, wanted.pk]
+
+
+def test_the_cancels_of_another_provider_are_left(wanted: Order) -> None:
+    other = make_provider()
+    assert cancel_due(other.pk) == 0
+    assert take_next(other.pk) is None
+    assert take_next(wanted.provider_id) is not None
+
+
+@pytest.mark.parametrize(("already", "detail"), [(True, "already canceled"), (False, "")])
+def test_what_was_taken_is_noted_and_that_order_alone_asked_about(
+    wanted: Order, already: bool, detail: str
+) -> None:
+    other = accept(place(wanted.customer, wanted.service))
+    with time_machine.travel(NOW, tick=False):
+        record_answer(wanted.pk, CancelTaken(already=already, raw=""))
+    assert wanted.events.get(kind="cancel_taken").detail == detail
+    assert (fresh(wanted).due_at, fresh(other).due_at) == (NOW + timedelta(seconds=5), other.due_at)
 
 
 def test_one_that_ended_is_not_asked_for(wanted: Order) -> None:

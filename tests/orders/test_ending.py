@@ -11,7 +11,7 @@ from accounts.models import User
 from operations.alerting import raise_alert
 from operations.models import Alert
 from orders import ending
-from orders.ending import settle_end
+from orders.ending import seen_of, settle_end
 from orders.errors import NotForEnding, RemainsOutOfBounds
 from orders.models import Order, OrderEvent
 from orders.polling import record_answer
@@ -32,7 +32,7 @@ def stuck(order: Order) -> Order:
 
 
 def end(order: Order, actor: User, status: str, remains: int | None = None, **more: str) -> Order:
-    about = {"seen": "in_progress", "why": "it is gone", **more}
+    about = {"seen": "in_progress None None", "why": "it is gone", **more}
     return settle_end(order.pk, status=status, remains=remains, actor=actor, **about)
 
 
@@ -64,7 +64,7 @@ def test_it_ends_and_gives_back_what_that_end_owes(
 @pytest.mark.parametrize("status", sorted(Order.OPEN_UPSTREAM))
 def test_from_whatever_the_provider_had_it_as(stuck: Order, olga: User, status: str) -> None:
     Order.objects.update(status=status)
-    end(stuck, olga, "canceled", seen=status)
+    end(stuck, olga, "canceled", seen=f"{status} None None")
     assert (fresh(stuck).status, refunds(stuck)) == ("canceled", [130])
 
 
@@ -72,7 +72,7 @@ def test_from_whatever_the_provider_had_it_as(stuck: Order, olga: User, status: 
 def test_what_the_provider_does_not_have_is_not_ended_so(order: Order, olga: User, status: str) -> None:
     Order.objects.update(status=status)
     with pytest.raises(NotForEnding):
-        end(order, olga, "canceled", seen=status)
+        end(order, olga, "canceled", seen=f"{status} None None")
     assert (fresh(order).status, kinds(order), refunds(order)) == (status, ["placed"], [])
 
 
@@ -155,6 +155,22 @@ def test_what_the_provider_said_meanwhile_comes_first(stuck: Order, olga: User, 
 
     assert (fresh(stuck).status, refunds(stuck)) == (before.status, given)
     assert "settled" not in kinds(stuck)
+
+
+@pytest.mark.parametrize("news", [{"remains": 10}, {"provider_charge": Decimal(1)}])
+def test_what_it_said_meanwhile_of_what_is_left_comes_first(
+    stuck: Order, olga: User, news: dict[str, Any]
+) -> None:
+    Order.objects.update(remains=900, provider_charge=Decimal(9))
+    seen = seen_of(fresh(stuck))
+    Order.objects.update(**news)
+
+    with pytest.raises(NotForEnding):
+        end(stuck, olga, "partial", 900, seen=seen)
+
+    assert (fresh(stuck).status, refunds(stuck)) == ("in_progress", [])
+    end(stuck, olga, "partial", 10, seen=seen_of(fresh(stuck)))
+    assert fresh(stuck).status == "partial"
 
 
 def test_control_without_the_look_under_the_lock_a_completed_order_is_refunded(

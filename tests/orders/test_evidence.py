@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
 from catalog.models import Service
@@ -274,15 +275,41 @@ def _hinted(lost: Order) -> None:
     hint(lost)
 
 
+def _unwanted(lost: Order) -> None:
+    Order.objects.filter(pk=lost.pk).update(cancel_state="wanted")
+
+
+def _spent_by_another(lost: Order) -> None:
+    attempt_for(place(lost.customer, lost.service, link="https://example.com/another"), "placed")
+
+
+def _lost_beside(lost: Order) -> None:
+    attempt_for(place(lost.customer, lost.service, link="https://example.com/another"))
+
+
 def _began(lost: Order) -> None:
     LostAnswer.objects.update(id_before=505)
 
 
-@pytest.mark.parametrize("news", [_again, _otherwise, _held, _found, _known_balance, _hinted, _began])
+NEWS = [_again, _otherwise, _held, _found, _known_balance, _hinted, _began, _unwanted]
+
+
+@pytest.mark.parametrize("news", NEWS)
 def test_news_change_the_mark(customer: User, service: Service, news: Callable[[Order], None]) -> None:
     lost = lose(customer, service)
     candidate(service, 501)
     before = mark_of(lost)
+    news(lost)
+    assert mark_of(fresh(lost)) != before
+
+
+@pytest.mark.parametrize("news", [_spent_by_another, _lost_beside])
+def test_money_that_others_spent_changes_the_mark(
+    customer: User, service: Service, news: Callable[[Order], None]
+) -> None:
+    lost = lose(customer, service)
+    measured(lost.attempts.get(), 1000, 900)
+    before = mark_of(fresh(lost))
     news(lost)
     assert mark_of(fresh(lost)) != before
 
@@ -300,7 +327,8 @@ def _of_another(lost: Order) -> None:
 
 
 def _seen_again(lost: Order) -> None:
-    Candidate.objects.update(seen_at=NOON + timedelta(hours=1), remains=999, status_text="in_progress")
+    later = timezone.now() + timedelta(hours=1)
+    Candidate.objects.update(seen_at=later, remains=999, status_text="in_progress")
 
 
 @pytest.mark.parametrize("nothing_new", [_searched_on, _found_elsewhere, _of_another, _seen_again])

@@ -14,6 +14,11 @@ from orders.links import MAX_LENGTH, clean_link
         "https://example.com/Path?x=1&Y=%2f#Part",
         "https://User:Secret@example.com/",
         "https://example.com:8443/a/b",
+        "http://example.com:443/",
+        "https://example.com:80/",
+        "https://example.com:4430/",
+        "https://example.com/a:443",
+        "https://a:443@example.com/",
         "https://пример.рф/страница?кто=я",
         "https://192.0.2.7/x",
         "https://example.com/" + "a" * (MAX_LENGTH - 20),
@@ -35,6 +40,20 @@ def test_a_link_stays_as_it_is(link: str) -> None:
     ],
 )
 def test_scheme_and_host_are_in_lower_case_and_nothing_else(typed: str, kept: str) -> None:
+    assert clean_link(typed) == clean_link(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("HTTPS://example.com:443/p", "https://example.com/p"),
+        ("http://example.com:80", "http://example.com"),
+        ("http://example.com:/p", "http://example.com/p"),
+        ("https://a@example.com:443?x#y", "https://a@example.com?x#y"),
+        ("https://[2001:db8::1]:443/", "https://[2001:db8::1]/"),
+    ],
+)
+def test_the_port_that_the_scheme_means_goes(typed: str, kept: str) -> None:
     assert clean_link(typed) == clean_link(kept) == kept
 
 

@@ -13,6 +13,8 @@ from django.utils import timezone
 from accounts.models import User
 from operations.alerting import raise_alert
 from operations.models import Alert
+from orders import deciding, ending
+from orders.ending import seen_of
 from orders.evidence import mark_of
 from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
 from orders.operating import AT_ONCE
@@ -350,14 +352,16 @@ def test_a_customer_who_wanted_it_canceled_is_heard(
         ({"decision": "placed"}, "Enter the id that the provider gave it."),
         ({"decision": "placed", "provider_order_id": "7" * 101}, "at most 100"),
         ({"decision": "refund", "provider_order_id": "7"}, "Leave it empty unless the order was placed."),
-        ({"decision": "placed", "provider_order_id": "taken"}, "Another order has this id already."),
+        ({"decision": "placed", "provider_order_id": "t4ken"}, "Another order has this id already."),
+        ({"decision": "placed", "provider_order_id": "01242"}, "Enter the id as the provider writes it"),
+        ({"decision": "placed", "provider_order_id": "12 42"}, "Enter the id as the provider writes it"),
         ({"evidence": "x"}, "More became known since you opened this page."),
     ],
 )
 def test_a_form_that_says_nothing_clear_is_shown_again(
     operator: Browser, uncertain: Order, changes: dict[str, str], words: str
 ) -> None:
-    accept(place(uncertain.customer, uncertain.service), "taken")
+    accept(place(uncertain.customer, uncertain.service), "t4ken")
 
     answer, said = decide(operator, uncertain, **{"decision": "refund"} | changes)
 
@@ -485,7 +489,7 @@ def unreadable(order: Order) -> Order:
 
 def end(browser: Browser, order: Order, status: str, **more: object) -> tuple[Any, list[str]]:
     """Confirm an end of an order that was seen as it is now."""
-    data = {"status": status, "remains": "", "why": WHY, "seen": fresh(order).status, "confirmed": "yes"}
+    data = {"status": status, "remains": "", "why": WHY, "seen": seen_of(fresh(order)), "confirmed": "yes"}
     return post(browser, page(order, "end"), **data | more)
 
 
@@ -519,7 +523,7 @@ def test_what_the_provider_said_last_is_shown(operator: Browser, unreadable: Ord
 def test_an_end_is_confirmed_by_what_it_does_to_the_money(
     operator: Browser, unreadable: Order, status: str, remains: str, words: str
 ) -> None:
-    data = {"status": status, "remains": remains, "why": WHY, "seen": "in_progress"}
+    data = {"status": status, "remains": remains, "why": WHY, "seen": seen_of(unreadable)}
 
     answer, said = post(operator, page(unreadable, "end"), **data)
 
@@ -567,11 +571,43 @@ def test_an_end_that_is_not_clear_is_shown_again(
     assert (fresh(unreadable).status, refunds(unreadable)) == ("in_progress", [])
 
 
-def test_an_end_on_an_old_look_is_refused(operator: Browser, unreadable: Order) -> None:
-    _, said = end(operator, unreadable, "canceled", seen="pending")
+@pytest.mark.parametrize("confirmed", [{}, {"confirmed": "yes"}])
+@pytest.mark.parametrize("news", [{"status": "pending"}, {"remains": 10}])
+def test_an_end_on_an_old_look_is_refused_and_the_new_is_shown(
+    operator: Browser, unreadable: Order, confirmed: dict[str, str], news: dict[str, Any]
+) -> None:
+    data = {"status": "partial", "remains": "300", "why": WHY, "seen": seen_of(unreadable)}
+    Order.objects.update(**news)
 
-    assert said == [f"Order {unreadable.pk} cannot be ended so, it is now: In progress. Nothing was done."]
-    assert (fresh(unreadable).status, refunds(unreadable)) == ("in_progress", [])
+    answer, said = post(operator, page(unreadable, "end"), **data | confirmed)
+
+    assert (answer.status_code, said) == (200, [])
+    html = answer.content.decode()
+    assert "More became known since you opened this page." in html
+    assert f'name="seen" value="{seen_of(fresh(unreadable))}"' in html
+    assert (fresh(unreadable).ended_at, refunds(unreadable)) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("news", "says"),
+    [
+        ({"remains": 10}, "More became known since you opened this page."),
+        ({"status": "completed", "ended_at": timezone.now()}, "it is now: Completed. Nothing was done."),
+    ],
+)
+def test_what_the_provider_says_right_before_the_lock_is_not_passed_over(
+    operator: Browser, unreadable: Order, news: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after_the_look(order_id: int, **decided: Any) -> Order:
+        Order.objects.update(**news)
+        return ending.settle_end(order_id, **decided)
+
+    monkeypatch.setattr(deciding, "settle_end", after_the_look)
+
+    answer, said = end(operator, unreadable, "canceled")
+
+    assert says in (said[0] if said else answer.content.decode())
+    assert refunds(unreadable) == []
 
 
 def test_an_order_that_waits_for_nobody(operator: Browser, order: Order) -> None:

@@ -15,7 +15,7 @@ from catalog.models import Provider, Service
 from operations.models import Alert
 from orders.canceling import request_cancel
 from orders.forwarding import claim_next, expire_attempts
-from orders.models import Attempt, Order
+from orders.models import Attempt, LostAnswer, Order
 from orders.outcomes import record_outcome
 from orders.settling import settle_placed, settle_refund, settle_send_again
 from tests.factories import make_service, place
@@ -182,6 +182,8 @@ def test_spam_protection(
 
 
 def test_placed(order: Order, sandbox: SandboxServer) -> None:
+    Order.objects.update(waits=3)
+    Provider.objects.update(failed_probes=3)
     with time_machine.travel(NOW, tick=False):
         order = forward_at_once(order)
 
@@ -191,6 +193,8 @@ def test_placed(order: Order, sandbox: SandboxServer) -> None:
     ]
     assert (order.status, order.provider_order_id) == ("pending", accepted[0].order)
     assert (order.sent_at, order.due_at) == (NOW, NOW + timedelta(seconds=30))
+    assert (order.waits, order.cancel_due_at, order.provider.failed_probes) == (0, None, 0)
+    assert order.events.get(kind="accepted").detail == accepted[0].order
     assert (order.refunded, held_by(order.customer)) == (0, 870)
     attempt = Attempt.objects.get()
     assert (attempt.outcome, attempt.provider_order_id, attempt.ended_at) == (
@@ -341,6 +345,37 @@ def test_what_waits_for_a_person_is_not_sent_again(
     assert Alert.objects.filter(cause=f"order:{order.pk}", closed_at=None).count() == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "status"), [(UnknownText, "held"), (Uncertain, "uncertain"), (Later, "waits")]
+)
+def test_the_provider_s_words_are_noted(order: Order, kind: Any, status: str) -> None:
+    record_outcome(_attempt_at(order).pk, fault(kind, "Mind the moon"))
+    assert order.events.get(kind=status).detail == "Mind the moon"
+    assert fresh(order).reason == ("" if kind is Later else "Mind the moon")
+
+
+@pytest.mark.parametrize("name", ["uncertain", "unknown"])
+def test_a_lost_answer_is_looked_for_and_knows_what_began_before_its_end(
+    order: Order, customer: User, service: Service, name: str
+) -> None:
+    first = _attempt_at(order)
+    second = _attempt_at(place(customer, service))
+    record_outcome(first.pk, ANSWERS[name])
+    lost = LostAnswer.objects.get().attempt
+    assert (lost, lost.last_seen) == (first, second.pk)
+
+
+def test_words_that_mean_no_funds_halt_as_such(order: Order) -> None:
+    record_outcome(_attempt_at(order).pk, fault(Halt, rule="taught", funds=True))
+    assert fresh(order).provider.halt_rule == "funds"
+
+
+def test_a_dead_service_is_told_of_in_the_provider_s_words(order: Order) -> None:
+    answer = fault(Refused, "Service is gone", rule="service_inactive", switch_service_off=True)
+    record_outcome(_attempt_at(order).pk, answer)
+    assert "'Service is gone'" in Alert.objects.get().text
+
+
 def test_a_halt_keeps_the_other_orders_queued(
     order: Order, customer: User, service: Service, sandbox: SandboxServer
 ) -> None:
@@ -449,6 +484,18 @@ def test_an_order_behind_one_of_ours_is_not_given_up(
     assert _told_twice(order, apart=timedelta(hours=73)).status == status
 
 
+@pytest.mark.parametrize(
+    ("end", "status"), [("ab", "queued"), ("bb", "canceled"), ("aa", "canceled"), ("", "canceled")]
+)
+def test_links_are_told_apart_to_their_last_letter(
+    order: Order, customer: User, service: Service, end: str, status: str
+) -> None:
+    start = "https://example.com/".ljust(200, "x")
+    accept(place(customer, service, link=f"{start}{end}"))
+    Order.objects.filter(pk=order.pk).update(link=f"{start}ab")
+    assert _told_twice(fresh(order), apart=timedelta(hours=73)).status == status
+
+
 @pytest.mark.parametrize("rule", ["spam_wait", "active_order"])
 def test_a_wait_after_an_uncertain_attempt_leaves_it_uncertain(
     order: Order, olga: User, sandbox: SandboxServer, rule: str
@@ -465,6 +512,14 @@ def test_a_wait_after_an_uncertain_attempt_leaves_it_uncertain(
 
     assert (order.status, order.refunded) == ("uncertain", 0)
     assert outcomes(order) == [("uncertain", "no_answer"), ("later", rule)]
+
+
+def test_a_hint_is_of_the_order_s_own_calls(order: Order, customer: User, service: Service) -> None:
+    Order.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    record_outcome(_attempt_at(place(customer, service)).pk, ANSWERS["uncertain"])
+    hint = fault(Later, rule="spam_wait", wait_seconds=8, hints_at_earlier=True)
+    record_outcome(_attempt_at(order).pk, hint)
+    assert fresh(order).status == "queued"
 
 
 def test_a_wait_that_hints_at_nothing_is_one_even_then(
@@ -486,7 +541,9 @@ def test_an_id_that_another_order_has(order: Order, customer: User, service: Ser
     assert (order.status, order.provider_order_id) == ("uncertain", None)
     assert fresh(other).provider_order_id == "1242"
     assert outcomes(order) == [("uncertain", "id_taken")]
-    assert Attempt.objects.get().provider_order_id == "1242"  # the evidence stays
+    attempt = Attempt.objects.get()
+    assert attempt.provider_order_id == "", "which id it has, if any, is to be found out"
+    assert "1242" in attempt.answer, "the evidence stays"
     assert Alert.objects.get().cause == f"order:{order.pk}"
     settle_refund(order.pk, actor=olga, why="counted twice")
 
@@ -599,6 +656,21 @@ def test_placed_after_it_was_sent_again_stays_told(order: Order, olga: User) -> 
     assert "placed as 77" in Alert.objects.get(closed_at=None).text  # two are under way: a person must know
 
 
+def test_an_id_of_the_first_call_that_another_order_has_by_now(
+    order: Order, customer: User, service: Service, olga: User
+) -> None:
+    first = _dead_attempt_at(order)
+    settle_send_again(order.pk, actor=olga, why="looks lost")
+    second = _attempt_at(order)
+    record_outcome(first.pk, ANSWERS["placed"])
+    accept(place(customer, service), "77")
+
+    record_outcome(second.pk, ANSWERS["refused"])
+
+    assert (fresh(order).status, fresh(order).refunded) == ("uncertain", 0)
+    assert outcomes(order) == [("uncertain", "id_taken"), ("refused", "bad_link")]
+
+
 def test_placed_as_a_person_said_is_no_news(order: Order, olga: User) -> None:
     attempt = _dead_attempt_at(order)
     settle_placed(order.pk, provider_order_id="77", actor=olga, why="seen there")
@@ -624,17 +696,20 @@ def test_placed_as_a_person_said_is_no_news(order: Order, olga: User) -> None:
     ],
 )
 def test_a_cancel_that_was_wanted_during_the_send(
-    order: Order, tasks: list[Any], name: str, status: str, held: int
+    order: Order, commits: Any, name: str, status: str, held: int
 ) -> None:
     attempt = _attempt_at(order)
     request_cancel(order.pk, actor=order.customer)
     assert (fresh(order).status, fresh(order).cancel_state) == ("sending", "wanted")
 
-    record_outcome(attempt.pk, ANSWERS[name])
+    with commits as tasks:
+        record_outcome(attempt.pk, ANSWERS[name])
 
     order = fresh(order)
     assert (order.status, held_by(order.customer)) == (status, held)
     assert (order.cancel_due_at is not None) == (name == "placed")
+    asked = ("orders.tasks.cancel_provider", (order.provider_id,))
+    assert (asked in tasks) == (name == "placed")
 
 
 def _attempt_at(order: Order) -> Attempt:

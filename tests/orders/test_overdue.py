@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils import timezone, translation
 from accounts.models import User
 from catalog.halting import halt
 from catalog.models import Provider, Service
+from money.amounts import MAX_AMOUNT
 from operations.models import Alert
 from orders import overdue
 from orders import tasks as orders_tasks
@@ -40,6 +42,8 @@ def aged(order: Order, *, hours: float = HOURS, seconds: float = 1) -> Order:
     """Let an order have been placed so long ago."""
     at = timezone.now() - timedelta(hours=hours, seconds=seconds)
     Order.objects.filter(pk=order.pk).update(created_at=at, due_at=at)
+    OrderEvent.objects.filter(order=order).update(at=at)
+    Attempt.objects.filter(order=order).update(started_at=at)
     return fresh(order)
 
 
@@ -114,6 +118,9 @@ def test_what_a_person_says_was_not_placed_was_not(order: Order, olga: User) -> 
     aged(order)
     assert refund_overdue() == 0
     settle_send_again(order.pk, actor=olga, why="not in the provider's list")
+    # The hours begin anew: it was decided to send it, not to end it.
+    assert refund_overdue() == 0
+    aged(order)
 
     assert refund_overdue() == 1
     assert (stands(order), refunds(order)) == ("canceled", [130])
@@ -125,6 +132,29 @@ def test_nothing_is_sent_afterwards(order: Order, sandbox: SandboxServer) -> Non
 
     assert forward(order.provider) == 0
     assert not sandbox.calls
+
+
+def test_one_that_cannot_be_refunded_keeps_no_other_from_it(
+    order: Order,
+    customer: User,
+    boris: User,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(overdue, "AT_MOST", 1)
+    credit(boris, 1000)
+    other = aged(place(boris, order.service))
+    aged(order)
+    credit(customer, MAX_AMOUNT - held_by(customer) - Decimal("0.000001"))
+
+    for _ in range(2):
+        refund_overdue()
+
+    assert (stands(order), refunds(order)) == ("queued", [])
+    assert (stands(other), refunds(other)) == ("canceled", [130])
+    alert = Alert.objects.get(cause=f"order:{order.pk}")
+    assert (alert.kind, alert.times) == ("orders_overdue", 2)
+    assert f"order.overdue_not_refunded order={order.pk}" in caplog.text
 
 
 # --- What goes on -----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from catalog.halting import halt, pace_down
 from catalog.models import Provider, Service
 from operations.models import Alert
 from orders.models import Order
-from orders.polling import ask_now, poll_interval, record_answer, take_next
+from orders.polling import ask_now, due_to_ask, poll_due, poll_interval, record_answer, take_next
 from tests.factories import credit, make_provider, make_service, place
 from tests.orders.acting import (
     accept,
@@ -216,7 +216,9 @@ def test_remains_beyond_the_quantity_move_no_more_than_there_is(
     record_answer(open_order.pk, said("partial", remains=remains))
     order = fresh(open_order)
     assert (order.status, order.remains, order.refunded) == ("partial", kept, Decimal(back))
-    assert Alert.objects.exists() == told
+    assert [alert.text for alert in Alert.objects.all()] == [
+        f"Order {order.pk}: the provider says remains {remains} of 1000."
+    ] * told
 
 
 @pytest.mark.parametrize("unreadable", [(), ("remains",)])
@@ -225,7 +227,13 @@ def test_partial_without_remains_waits_for_a_person(open_order: Order, unreadabl
         record_answer(open_order.pk, said("partial", unreadable=unreadable))
     order = fresh(open_order)
     assert (order.status, order.refunded, order.ended_at) == ("pending", 0, None)
-    assert Alert.objects.get().kind == Alert.Kind.ORDER_UNREADABLE
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.text.endswith("the refund cannot be counted.")) == ("order_unreadable", True)
+
+
+def test_what_cannot_be_read_is_told(open_order: Order) -> None:
+    record_answer(open_order.pk, said("processing", unreadable=("charge", "start_count")))
+    assert Alert.objects.get().text.endswith("the provider says unreadable charge, start_count.")
 
 
 def test_partial_without_remains_does_not_guess_from_before(open_order: Order) -> None:
@@ -254,6 +262,12 @@ def test_a_cost_far_above_ours_holds_the_service(open_order: Order, charge: str,
     assert fresh(open_order).status == "pending"
 
 
+@pytest.mark.parametrize("charge", [Decimal(10) ** 12, Decimal("1e30")])
+def test_a_charge_that_no_column_holds_is_not_kept(open_order: Order, charge: Decimal) -> None:
+    record_answer(open_order.pk, said("processing", charge=charge))
+    assert (fresh(open_order).status, fresh(open_order).provider_charge) == ("processing", None)
+
+
 def test_a_service_that_was_let_go_on_is_not_held_for_the_same_charge(open_order: Order) -> None:
     record_answer(open_order.pk, said("pending", charge=Decimal(10_000)))
     Service.objects.update(held_text="")
@@ -265,6 +279,7 @@ def test_an_order_that_the_provider_does_not_know_is_told_after_three_times(open
     for times, told in ((1, 0), (2, 0), (3, 1), (4, 1)):
         record_answer(open_order.pk, fault(OrderUnknown, "Invalid order ID"))
         assert (fresh(open_order).unknown_answers, Alert.objects.count()) == (times, told)
+    assert "does not know 77" in Alert.objects.get().text
     assert (fresh(open_order).status, fresh(open_order).refunded) == ("pending", 0)  # never a refund
     record_answer(open_order.pk, said("processing"))
     assert fresh(open_order).unknown_answers == 0
@@ -325,6 +340,30 @@ def test_a_partial_order_may_give_back_more_and_never_less(
     assert fresh(open_order).refunded == Decimal(back)
 
 
+def test_a_partial_order_without_remains_gives_back_what_comes_later_and_notes_it_once(
+    open_order: Order,
+) -> None:
+    for _ in range(2):
+        record_answer(open_order.pk, said("partial", remains=0))
+    assert kinds(open_order) == ["placed", "status"]
+    record_answer(open_order.pk, said("partial", remains=1))
+    assert fresh(open_order).refunded == Decimal("0.13")
+
+
+def test_a_status_is_noted_in_the_provider_s_words(open_order: Order) -> None:
+    for word, status in (("In Work", "processing"), ("Half Done", "partial"), ("Refunded", "canceled")):
+        record_answer(open_order.pk, said(status, remains=500, status_text=word))
+    noted = open_order.events.filter(kind="status").order_by("pk").values_list("detail", flat=True)
+    assert list(noted) == ["In Work", "Half Done", "Refunded"]
+
+
+def test_an_answer_is_of_one_order_alone(open_order: Order) -> None:
+    other = accept(place(open_order.customer, open_order.service))
+    record_answer(open_order.pk, said("pending", remains=900, start_count=7))
+    assert (fresh(open_order).remains, fresh(open_order).start_count) == (900, 7)
+    assert (fresh(other).remains, fresh(other).start_count) == (None, None)
+
+
 def test_partial_without_remains_after_the_end_changes_nothing(open_order: Order) -> None:
     record_answer(open_order.pk, said("completed", remains=0))
     record_answer(open_order.pk, said("partial"))
@@ -355,7 +394,12 @@ def test_how_often_is_a_setting(open_order: Order, settings: Any) -> None:
 
 def test_a_fully_refunded_order_is_asked_no_more(open_order: Order) -> None:
     record_answer(open_order.pk, said("canceled"))
-    assert fresh(open_order).due_at is None
+    assert (fresh(open_order).due_at, fresh(open_order).rechecks) == (None, 0)
+
+
+def test_no_late_ask_is_behind_one_that_has_just_ended(open_order: Order) -> None:
+    record_answer(open_order.pk, said("completed", remains=0))
+    assert fresh(open_order).rechecks == 0
 
 
 def test_a_late_refund_is_taken_once_and_what_is_planned_stays(open_order: Order) -> None:
@@ -530,6 +574,27 @@ def test_the_orders_of_another_provider_are_left(open_order: Order, customer: Us
     accept(place(customer, make_service(make_provider())))
     taken = [take_next(open_order.provider_id) for _ in range(2)]
     assert [ask and ask.order_id for ask in taken] == [open_order.pk, None]
+    Order.objects.filter(pk=open_order.pk).update(due_at=timezone.now())
+    assert poll_due(make_provider().pk) == 0
+    assert take_next(open_order.provider_id) is not None
+
+
+def test_the_one_that_waits_longest_is_asked_about_first(open_order: Order) -> None:
+    now = timezone.now()
+    orders = [open_order, *(accept(place(open_order.customer, open_order.service)) for _ in range(3))]
+    for order, seconds in zip(orders, (1, 3, 2, 2), strict=True):  # two are due at one moment
+        Order.objects.filter(pk=order.pk).update(due_at=now - timedelta(seconds=seconds))
+
+    taken = [take_next(open_order.provider_id) for _ in range(4)]
+
+    assert [ask and ask.order_id for ask in taken] == [orders[number].pk for number in (1, 2, 3, 0)]
+
+
+def test_only_what_the_provider_has_or_had_is_due(order: Order) -> None:
+    assert not Order.objects.filter(due_to_ask()).exists()
+    Order.objects.update(status="canceled", ended_at=timezone.now(), due_at=timezone.now())
+    assert take_next(order.provider_id) is None  # it never had an id
+    Order.objects.update(status="queued", ended_at=None)
 
 
 def test_two_hundred_orders_take_as_many_statements_each_as_ten(customer: User, service: Service) -> None:
@@ -555,6 +620,12 @@ def test_asking_now(open_order: Order, commits: Any) -> None:
         assert ask_now(open_order.pk)
     assert take_next(open_order.provider_id) is not None
     assert sent == [("orders.tasks.poll_provider", (open_order.provider_id,))]
+
+
+def test_asking_now_about_one_that_is_asked_no_more(open_order: Order) -> None:
+    record_answer(open_order.pk, said("canceled"))
+    assert ask_now(open_order.pk)
+    assert take_next(open_order.provider_id) is not None
 
 
 def test_asking_now_about_what_was_never_accepted(order: Order, commits: Any) -> None:

@@ -480,6 +480,7 @@ def test_a_person_said_send_again_and_the_answer_comes_in_time(
 
 
 @threads
+@pytest.mark.tampers  # the audit names what is sent twice
 def test_control_a_lost_attempt_that_is_sent_again_by_itself_is_placed_twice(
     customer: User, service: Service, sandbox: SandboxServer
 ) -> None:

@@ -9,17 +9,17 @@ import time_machine
 from django.utils import timezone
 
 from accounts.models import User
-from catalog.models import Service
+from catalog.models import Provider, Service
 from operations.models import Alert
 from orders import settling
 from orders.adopting import adopt
 from orders.canceling import request_cancel
-from orders.errors import EvidenceChanged, NotForSettling, ProviderIdTaken
+from orders.errors import EvidenceChanged, InvalidProviderId, NotForSettling, ProviderIdTaken
 from orders.evidence import mark_of
 from orders.forwarding import claim_next, expire_attempts
 from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
 from orders.outcomes import record_outcome
-from orders.settling import settle_placed, settle_refund, settle_send_again
+from orders.settling import is_provider_id, settle_placed, settle_refund, settle_send_again
 from tests.factories import place
 from tests.orders.acting import (
     accept,
@@ -90,6 +90,21 @@ def test_an_id_that_another_order_has(waiting: Order, customer: User, service: S
     assert (order.status, order.provider_order_id) == (waiting.status, None)
     assert "settled" not in kinds(order)
     assert Alert.objects.filter(closed_at=None).count() == 1
+
+
+@pytest.mark.parametrize("text", ["", "077", "0", " 77", "7 7", "77\n", "none", "7" * 101])
+def test_what_is_no_id_of_a_provider_is_refused(
+    waiting: Order, customer: User, service: Service, olga: User, text: str
+) -> None:
+    accept(place(customer, service), "77")
+    with pytest.raises(InvalidProviderId):
+        settle_placed(waiting.pk, provider_order_id=text, actor=olga, why="seen there")
+    assert (fresh(waiting).status, fresh(waiting).provider_order_id) == (waiting.status, None)
+
+
+@pytest.mark.parametrize("text", ["77", "0a7", "order-7", "7:0"])
+def test_ids_of_providers(text: str) -> None:
+    assert is_provider_id(text)
 
 
 def test_it_was_not_placed(waiting: Order, olga: User, sandbox: SandboxServer, commits: Any) -> None:
@@ -196,14 +211,35 @@ def test_the_lost_call_gets_the_id(waiting: Order, olga: User) -> None:
     assert LostAnswer.objects.filter(attempt__provider_order_id="").count() == 0
 
 
-def test_only_the_latest_lost_call_gets_the_id(order: Order, olga: User, sandbox: SandboxServer) -> None:
-    sandbox.script("add", LOST)
+def lose_twice(order: Order, actor: User, sandbox: SandboxServer) -> None:
+    """Let two calls of an order lose their answers: the first has an id of the 70s, the second of the 80s."""
+    sandbox.script("add", LOST, times=2)
     forward(order.provider)
-    settle_send_again(order.pk, actor=olga, why="not there")
-    sandbox.script("add", LOST)
+    settle_send_again(order.pk, actor=actor, why="not there")
     forward(order.provider)
+    first, second = LostAnswer.objects.order_by("pk")
+    LostAnswer.objects.filter(pk=first.pk).update(id_before=69, id_after=80)
+    LostAnswer.objects.filter(pk=second.pk).update(id_before=79, id_after=90)
+
+
+@pytest.mark.parametrize(
+    ("number", "explained"), [("77", ["77", ""]), ("88", ["", "88"]), ("99", ["", ""]), ("a77", ["", ""])]
+)
+def test_of_two_lost_calls_the_one_whose_window_holds_the_id_gets_it(
+    order: Order, olga: User, sandbox: SandboxServer, number: str, explained: list[str]
+) -> None:
+    lose_twice(order, olga, sandbox)
+    settle_placed(order.pk, provider_order_id=number, actor=olga, why="seen there")
+    assert list(Attempt.objects.order_by("pk").values_list("provider_order_id", flat=True)) == explained
+
+
+def test_an_id_that_may_be_of_two_lost_calls_explains_none(
+    order: Order, olga: User, sandbox: SandboxServer
+) -> None:
+    lose_twice(order, olga, sandbox)
+    LostAnswer.objects.update(id_before=None, id_after=None)
     settle_placed(order.pk, provider_order_id="77", actor=olga, why="seen there")
-    assert list(Attempt.objects.order_by("pk").values_list("provider_order_id", flat=True)) == ["", "77"]
+    assert set(Attempt.objects.values_list("provider_order_id", flat=True)) == {""}
 
 
 def test_only_its_own_lost_call_gets_the_id(
@@ -229,7 +265,7 @@ def test_a_call_that_placed_nothing_is_not_explained_by_the_id(
     assert [attempt.provider_order_id for attempt in order.attempts.order_by("pk")] == ["77", ""]
 
 
-def test_an_id_that_an_answer_gave_stays_as_evidence(
+def test_an_id_of_another_order_that_an_answer_gave_gives_way_to_the_one_decided(
     order: Order, customer: User, service: Service, olga: User, sandbox: SandboxServer
 ) -> None:
     accept(place(customer, service), "1242")
@@ -237,7 +273,7 @@ def test_an_id_that_an_answer_gave_stays_as_evidence(
     assert send is not None
     record_outcome(send.attempt_id, Placed("1242", raw=""))  # another order's: which is meant is not known
     settle_placed(order.pk, provider_order_id="77", actor=olga, why="seen there")
-    assert order.attempts.get().provider_order_id == "1242"
+    assert order.attempts.get().provider_order_id == "77"
 
 
 def test_an_id_that_is_taken_explains_nothing(
@@ -332,6 +368,7 @@ def test_placed_late_is_no_decision_any_more(died: Order, olga: User) -> None:
 
 
 def adopt_it(order: Order) -> bool:
+    Provider.objects.update(lost_answers=Provider.LostAnswers.ADOPT)
     return adopt(LostAnswer.objects.select_related("attempt").get(attempt__order=order), number=501)
 
 

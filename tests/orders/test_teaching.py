@@ -52,6 +52,7 @@ def hold(order: Order, sandbox: SandboxServer, text: str = SAID) -> Order:
     sandbox.script("add", saying(json.dumps({"error": text})))
     order = forward_at_once(order)
     assert order.status == "held"
+    LostAnswer.objects.filter(attempt__order=order).update(state="impossible", due_at=None)
     return order
 
 
@@ -258,6 +259,70 @@ def test_a_candidate_that_cannot_be_it_stops_nothing(held: Order, olga: User) ->
     )
     learn(held, "refused", olga)
     assert settle_held(held.provider_id) == [held]
+
+
+UNDER_WAY: list[dict[str, Any]] = [
+    {"state": "searching", "due_at": None},
+    {"state": "waiting", "due_at": timezone.now()},
+]
+
+
+@pytest.mark.parametrize("search", UNDER_WAY)
+def test_what_is_searched_for_is_settled_when_that_is_done(
+    held: Order, olga: User, search: dict[str, Any]
+) -> None:
+    LostAnswer.objects.update(**search)
+    learn(held, "refused", olga)
+
+    assert settle_held(held.provider_id) == []
+    assert (fresh(held).status, refunds(held)) == ("held", [])
+
+    LostAnswer.objects.update(state="whole", due_at=None)
+    assert settle_held(held.provider_id) == [held]
+
+
+@pytest.mark.parametrize("search", UNDER_WAY)
+def test_a_search_keeps_it_ten_minutes_at_most(held: Order, olga: User, search: dict[str, Any]) -> None:
+    LostAnswer.objects.update(**search)
+    Attempt.objects.update(ended_at=timezone.now() - teaching.SEARCHED_FOR)
+    learn(held, "refused", olga)
+    assert settle_held(held.provider_id) == [held]
+
+
+@pytest.mark.parametrize("search", [{"state": "stopped"}, {"state": "waiting"}, {"state": "impossible"}])
+def test_a_search_that_does_not_go_on_keeps_nothing(held: Order, olga: User, search: dict[str, str]) -> None:
+    LostAnswer.objects.update(**search)
+    learn(held, "refused", olga)
+    assert settle_held(held.provider_id) == [held]
+
+
+def test_what_becomes_uncertain_does_not_wait_for_the_search(held: Order, olga: User) -> None:
+    LostAnswer.objects.update(state="searching")
+    learn(held, "uncertain", olga)
+    assert settle_held(held.provider_id) == [held]
+
+
+def _found(held: Order) -> None:
+    LostAnswer.objects.update(id_before=1000, id_after=1010, state="whole")
+    Candidate.objects.create(
+        provider=held.provider, number=1005, charge=100, status_text="pending", seen_at=timezone.now()
+    )
+
+
+def _searched_anew(held: Order) -> None:
+    LostAnswer.objects.update(state="searching")
+
+
+@pytest.mark.parametrize("news", [_found, _searched_anew])
+def test_what_the_search_said_before_the_lock_is_not_passed_over(
+    held: Order, olga: User, monkeypatch: pytest.MonkeyPatch, news: Any
+) -> None:
+    plain = teaching._halt_first
+    monkeypatch.setattr(teaching, "_halt_first", lambda *args: (plain(*args), news(held)))
+    learn(held, "refused", olga)
+
+    assert settle_held(held.provider_id) == []
+    assert (fresh(held).status, refunds(held)) == ("held", [])
 
 
 def test_so_many_at_once_and_the_rest_by_the_task(

@@ -12,7 +12,7 @@ from accounts.models import User
 from catalog.models import Service, TaughtText
 from catalog.teaching import teach
 from orders import teaching_pages
-from orders.models import Order
+from orders.models import LostAnswer, Order
 from orders.settling import settle_refund
 from tests.factories import place
 from tests.orders.acting import accept, forward_at_once, fresh, held_by, refunds
@@ -36,7 +36,9 @@ def held(order: Order, sandbox: SandboxServer) -> Order:
 
 def hold(order: Order, sandbox: SandboxServer, text: str = SAID) -> Order:
     sandbox.script("add", saying(json.dumps({"error": text})))
-    return forward_at_once(order)
+    order = forward_at_once(order)
+    LostAnswer.objects.filter(attempt__order=order).update(state="impossible", due_at=None)
+    return order
 
 
 def page(order: Order, name: str = "teach") -> str:
@@ -106,6 +108,20 @@ def test_it_says_what_happens_and_asks(
     assert "<b>moon" not in html
     assert TaughtText.objects.count() == 0
     assert {fresh(held).status, fresh(other).status} == {"held"}
+
+
+def test_it_says_how_many_wait_for_a_search(
+    operator: Browser, held: Order, customer: User, service: Service, sandbox: SandboxServer
+) -> None:
+    other = hold(place(customer, service), sandbox, SAID.replace("17", "18"))
+    LostAnswer.objects.filter(attempt__order=other).update(state="searching")
+
+    html = post(operator, held)[0].content.decode()
+    _, said = confirm(operator, held)
+
+    assert "1 held order ends as canceled" in html
+    assert "1 more is still searched for at the provider: it stays held until that is done" in html
+    assert (fresh(held).status, fresh(other).status, len(said)) == ("canceled", "held", 2)
 
 
 def test_confirmed_it_is_done_and_told(

@@ -255,7 +255,7 @@ def test_remains_that_differ_stay_with_the_person(
     buy()
     sandbox.services.change(1, rate=Decimal(50))
     lost = buy(700, LOST)
-    Order.objects.filter(pk=lost.pk).update(quantity=350)  # of the same charge: 350 at 100
+    Order.objects.filter(pk=lost.pk).update(quantity=350, price=260)  # of the same charge: 350 at 100
     buy()
     search(adopting)
     assert fresh(lost).status == "uncertain"

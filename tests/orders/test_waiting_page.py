@@ -16,7 +16,7 @@ from operations.models import Alert
 from orders import waiting_pages
 from orders.evidence import mark_of
 from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
-from orders.settling import settle_refund
+from orders.settling import settle_refund, settle_send_again
 from tests.factories import credit, make_provider, make_service, place
 from tests.orders.acting import accept, fresh, kinds, refunds
 from tests.orders.losses import attempt_for, candidate, lose, measured
@@ -61,9 +61,14 @@ def post(browser: Browser, address: str = LIST, **data: object) -> tuple[Any, li
 
 def left_alone(order: Order) -> str:
     return (
-        f"Order {order.pk} is left alone: it was not searched for in full, something was found, or somebody "
-        "else was first."
+        f"Order {order.pk} is left alone: it was not searched for in full, something speaks for its having "
+        "been placed, or something changed since you opened the page."
     )
+
+
+def box(order: Order) -> str:
+    """Return what an order's box on the list holds as it is now."""
+    return f"{order.pk}:{mark_of(fresh(order))}"
 
 
 def staff(client: Browser, *codenames: str) -> Browser:
@@ -320,7 +325,7 @@ def test_it_asks_before_it_sends_again(operator: Browser, customer: User, lost: 
     wanted, searching = lose(customer, lost.service), lose(customer, lost.service, state="searching")
     Order.objects.filter(pk=wanted.pk).update(cancel_state="wanted")
 
-    answer, said = post(operator, chosen=[lost.pk, wanted.pk, searching.pk])
+    answer, said = post(operator, chosen=[box(lost), box(wanted), box(searching)])
 
     text = words(answer.content.decode())
     assert said == []
@@ -328,9 +333,9 @@ def test_it_asks_before_it_sends_again(operator: Browser, customer: User, lost: 
     assert f"Order {wanted.pk}: alice@example.com wanted it canceled. It is canceled, and 130.00" in text
     assert "it is delivered twice, and you pay the provider twice" in text
     assert left_alone(searching) in text
-    assert re.findall(r'name="chosen" value="(\d+)"', answer.content.decode()) == [
-        str(lost.pk),
-        str(wanted.pk),
+    assert re.findall(r'name="chosen" value="(\d+:\w+)"', answer.content.decode()) == [
+        box(lost),
+        box(wanted),
     ]
     assert {fresh(order).status for order in (lost, wanted, searching)} == {"uncertain"}
 
@@ -342,7 +347,8 @@ def test_those_that_were_not_found_are_sent_again(
     raise_alert(Alert.Kind.ORDER_UNCERTAIN, cause=f"order:{lost.pk}", text="…")
 
     with commits as sent:
-        answer, said = post(operator, chosen=[lost.pk, other.pk, searching.pk], why=WHY, confirmed="yes")
+        chosen = [box(order) for order in (lost, other, searching)]
+        answer, said = post(operator, chosen=chosen, why=WHY, confirmed="yes")
 
     assert answer.headers["Location"] == LIST
     assert said == [
@@ -362,15 +368,15 @@ def test_those_that_were_not_found_are_sent_again(
 
 def test_whose_customer_wanted_it_canceled_is_canceled(operator: Browser, lost: Order) -> None:
     Order.objects.update(cancel_state="wanted")
-    post(operator, chosen=lost.pk, why=WHY, confirmed="yes")
+    post(operator, chosen=box(lost), why=WHY, confirmed="yes")
     assert (fresh(lost).status, refunds(lost)) == ("canceled", [130])
 
 
 @pytest.mark.parametrize("why", ["", "  ", "w" * 501])
 def test_it_wants_a_reason(operator: Browser, lost: Order, why: str) -> None:
-    answer, _ = post(operator, chosen=lost.pk, why=why, confirmed="yes")
+    answer, _ = post(operator, chosen=box(lost), why=why, confirmed="yes")
     assert answer.status_code == 200
-    assert f'name="chosen" value="{lost.pk}"' in answer.content.decode()
+    assert f'name="chosen" value="{box(lost)}"' in answer.content.decode()
     assert (fresh(lost).status, kinds(lost)) == ("uncertain", ["placed"])
 
 
@@ -404,7 +410,15 @@ def _settled(lost: Order) -> None:
     settle_refund(lost.pk, actor=lost.customer, why="first")
 
 
-NEWS = [_found, _differing, _going_on, _stopped, _never_searched, _lost_again]
+def _hinted(lost: Order) -> None:
+    attempt_for(place(lost.customer, lost.service, link=lost.link), "later", minute=5, rule="active_order")
+
+
+def _spent(lost: Order) -> None:
+    measured(lost.attempts.get(), 1000, 949)
+
+
+NEWS = [_found, _differing, _going_on, _stopped, _never_searched, _lost_again, _hinted, _spent]
 
 
 @pytest.mark.parametrize("news", NEWS)
@@ -413,9 +427,50 @@ def test_what_may_have_been_placed_is_left_alone(
     operator: Browser, lost: Order, news: Any, confirmed: dict[str, str]
 ) -> None:
     news(lost)
-    answer, said = post(operator, chosen=lost.pk, **confirmed)
+    answer, said = post(operator, chosen=box(lost), **confirmed)
     assert (answer.status_code, said) == (302, [left_alone(lost)])
     assert (fresh(lost).status, kinds(lost)) == ("uncertain", ["placed"])
+
+
+def _sent_again_in_vain(lost: Order) -> None:
+    settle_send_again(lost.pk, actor=lost.customer, why="first")
+    bounds = {"id_before": 510, "id_after": 520}
+    attempt = attempt_for(lost, minute=9)
+    LostAnswer.objects.create(attempt=attempt, provider=lost.provider, state="whole", **bounds)
+    Order.objects.filter(pk=lost.pk).update(status="uncertain", due_at=None)
+
+
+def _unwanted(lost: Order) -> None:
+    Order.objects.filter(pk=lost.pk).update(cancel_state="wanted")
+
+
+@pytest.mark.parametrize("news", [_sent_again_in_vain, _unwanted, _settled, _found])
+@pytest.mark.parametrize("confirming", [False, True])
+def test_what_changed_since_the_page_was_shown_is_left_alone(
+    operator: Browser, lost: Order, confirming: bool, news: Any
+) -> None:
+    page = operator.post(LIST, {"chosen": box(lost)}).content.decode() if confirming else shown(operator)
+    [chosen] = re.findall(r'name="chosen" value="([^"]*)"', page)
+    news(lost)
+    settled = kinds(lost).count("settled")
+
+    for confirmed in ({}, {"confirmed": "yes", "why": WHY}):
+        answer, said = post(operator, chosen=chosen, **confirmed)
+        assert (answer.status_code, said) == (302, [left_alone(lost)])
+
+    assert fresh(lost).status != "queued"
+    assert kinds(lost).count("settled") == settled
+
+
+def test_a_box_without_evidence_decides_nothing(operator: Browser, lost: Order) -> None:
+    _, said = post(operator, chosen=lost.pk, why=WHY, confirmed="yes")
+    assert (said, fresh(lost).status) == ([left_alone(lost)], "uncertain")
+
+
+def test_money_that_others_spent_says_nothing(operator: Browser, lost: Order) -> None:
+    measured(lost.attempts.get(), 1000, 950)
+    post(operator, chosen=box(lost), why=WHY, confirmed="yes")
+    assert fresh(lost).status == "queued"
 
 
 @pytest.mark.parametrize("news", [_found, _lost_again, _settled])
@@ -429,7 +484,7 @@ def test_what_became_known_between_the_look_and_the_lock_is_left_alone(
         return real(order_id, **more)
 
     monkeypatch.setattr(waiting_pages, "settle_send_again", late)
-    _, said = post(operator, chosen=lost.pk, why=WHY, confirmed="yes")
+    _, said = post(operator, chosen=box(lost), why=WHY, confirmed="yes")
 
     assert said == [left_alone(lost)]
     assert fresh(lost).status in ("uncertain", "canceled")
@@ -447,7 +502,7 @@ def test_control_without_the_evidence_what_was_found_is_sent_again(
         return real(order_id, **more)
 
     monkeypatch.setattr(waiting_pages, "settle_send_again", late)
-    post(operator, chosen=lost.pk, why=WHY, confirmed="yes")
+    post(operator, chosen=box(lost), why=WHY, confirmed="yes")
 
     assert (fresh(lost).status, Candidate.objects.count()) == ("queued", 1)
 
@@ -462,5 +517,5 @@ def test_nothing_chosen_does_nothing(operator: Browser, lost: Order, chosen: lis
 def test_what_does_not_wait_is_not_sent_again(operator: Browser, customer: User, lost: Order) -> None:
     credit(customer, 1000)
     sent = accept(place(customer, lost.service))
-    post(operator, chosen=[lost.pk, sent.pk], why=WHY, confirmed="yes")
+    post(operator, chosen=[box(lost), box(sent)], why=WHY, confirmed="yes")
     assert (fresh(lost).status, fresh(sent).status) == ("queued", "pending")

@@ -43,7 +43,7 @@ def make_wrong(order: Order, *, times: int = 1) -> None:
     """Let the order, and more of its kind, say another charge than was paid."""
     for _ in range(times - 1):
         place(order.customer, order.service)
-    run("UPDATE orders_order SET charge = charge - 1")
+    run("UPDATE orders_order SET charge = charge - 10, price = price - 10")
 
 
 # --- As of one moment -------------------------------------------------------------------------------------
@@ -115,9 +115,9 @@ def test_staff_is_told_and_told_no_more_when_it_is_right_again(order: Order) -> 
     assert audit_and_tell() == 1
     assert audit_and_tell() == 1
     assert alerts() == [("audit", 2, True)]
-    assert f"\norder {order.pk}: charge 129.999999" in Alert.objects.get().text
+    assert f"\norder {order.pk}: charge 129.999990" in Alert.objects.get().text
 
-    run("UPDATE orders_order SET charge = charge + 1")
+    run("UPDATE orders_order SET charge = charge + 10, price = price + 10")
     assert audit_and_tell() == 0
     assert alerts() == [("audit", 2, False)]
 

@@ -98,6 +98,57 @@ def test_cut_link_without_its_scheme_decides_nothing(said: str) -> None:
     assert (type(bad), bad.rule) == (Refused, "bad_link")
 
 
+NAMED = "https://www.instagram.com/{}"
+
+
+@pytest.mark.parametrize(
+    ("link", "text"),
+    [
+        (NAMED.format("banned"), "User banned not found"),
+        (NAMED.format("banned"), "User @Banned not found"),
+        (NAMED.format("@BANNED?hl=en"), 'Username "banned" does not exist'),
+        (NAMED.format("%62anned"), "User banned not found"),
+        (NAMED.format("%2562anned"), "User banned not found"),
+        (NAMED.format("bannedforlife"), "User bannedforli… not found"),
+        (NAMED.format("bannedforlife"), "User bannedforlif... not found"),
+        (NAMED.format("insuff_ff"), "User insuff_ff not found"),
+        (NAMED.format("suspended.girl"), "Profile suspended.girl is closed"),
+        (NAMED.format("suspended.girl"), "Profile suspended is closed"),
+        (NAMED.format("temporarily"), "temporarily: no such page"),
+        (NAMED.format("p/?user=rate-limit"), "No page of rate limit"),
+        (NAMED.format("disabled_service"), "User disabled_service not found"),
+        ("https://suspended.example.com/", "Blog suspended not found"),
+    ],
+)
+def test_a_customer_s_words_alone_stop_nobody_else(link: str, text: str) -> None:
+    fault = class_of(text, link)
+    assert (type(fault), fault.rule) == (UnknownText, "unknown_text")
+
+
+@pytest.mark.parametrize(("text", "kind", "rule"), ADD_TEXTS)
+def test_a_name_takes_nothing_from_honest_words(text: str, kind: type[ProviderError], rule: str) -> None:
+    fault = class_of(text, NAMED.format("some.body/?hl=en"))
+    assert (type(fault), fault.rule) == (kind, rule)
+
+
+def test_a_refused_key_halts_by_the_next_order() -> None:
+    assert type(class_of("Invalid API key", "https://example.com/api")) is UnknownText
+    assert type(class_of("Invalid API key", "https://example.com/ap/i")) is Halt
+    assert type(class_of("Account banned: Invalid API key", NAMED.format("banned"))) is Halt
+
+
+@pytest.mark.parametrize("text", ["Unknown error of user bad_link", "@bad_link: something went wrong"])
+def test_a_customer_s_words_give_no_money_back(text: str) -> None:
+    assert type(class_of(text, "https://x.example/")) is Refused
+    assert type(class_of(text, NAMED.format("bad_link"))) is Uncertain
+
+
+def test_a_customer_s_words_set_no_wait_for_others() -> None:
+    fault = class_of("Too many requests for wait_3000_sec", NAMED.format("wait_3000_sec"))
+    assert isinstance(fault, Later)
+    assert (fault.rule, fault.wait_seconds) == ("rate_limit", None)
+
+
 def test_words_on_both_sides_of_a_link_do_not_meet() -> None:
     link = "https://x.example/"
     assert type(class_of(f"Service {link} suspended by rate", link)) is Halt
