@@ -2,12 +2,15 @@ PORT ?= 8000
 PYTHON ?= python3
 PY := .venv/bin/python
 # Set by hand or in CI to run tests on PostgreSQL and Redis: DATABASE_URL, REDIS_URL.
-PYTEST_WORKERS ?= auto
+# Twice the cores: many tests wait for processes to start, and for answers that are late.
+PYTEST_WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
 # Of `make chaos`: a run is drawn anew each time, unless SEED names one that was printed.
 ORDERS ?= 5000
 SEED ?=
+# Of `make mutants`: the files to change (default: all rules of money and state).
+FILES ?=
 
-.PHONY: install run test lint bench chaos clean
+.PHONY: install run test lint bench chaos mutants clean
 
 install: .venv/runtime .venv/texts .venv/static
 
@@ -30,6 +33,9 @@ bench: install .venv/dev
 
 chaos: install .venv/dev
 	@$(PY) -m tests.chaos --orders $(ORDERS) $(if $(SEED),--seed $(SEED))
+
+mutants: install .venv/dev
+	@$(PY) -m tests.mutants $(FILES)
 
 clean:
 	rm -rf .venv staticfiles

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -7,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from money.amounts import MAX_AMOUNT
 from tests.factories import credit
+from tests.interrupting import cutting_in
 from wallet import ledger
 from wallet.errors import AlreadyMoved, InsufficientFunds, InvalidAmount, InvalidNote
 from wallet.models import Entry, LedgerAccount, Transfer
@@ -14,6 +16,7 @@ from wallet.statement import balance_of
 
 Kind = LedgerAccount.Kind
 
+NOT_MOVED = "moves nothing|no amount of money|finer than|not below"
 NO_AMOUNTS = ["0", "-0", "NaN", "sNaN", "Infinity", "-Infinity", "0.0000001", "1e12", "1e9999999"]
 
 
@@ -52,12 +55,14 @@ def test_a_transfer_says_what_caused_it(alice: User, olga: User) -> None:
     ledger.refund_order(
         alice, order_id=7, amount=Decimal(1), refunded_to=Decimal("1.5"), made_by=olga, note="late"
     )
+    ledger.refund_order(alice, order_id=7, amount=Decimal(1), refunded_to=Decimal("2.5"))
 
     said = Transfer.objects.order_by("pk").values_list("kind", "reference", "subject_id", "made_by", "note")
     assert list(said) == [
         ("adjustment", "gift", None, olga.pk, "Welcome"),
         ("order_charge", "order:7", 7, None, ""),
         ("order_refund", "order:7:to:1500000", 7, olga.pk, "late"),
+        ("order_refund", "order:7:to:2500000", 7, None, ""),
     ]
 
 
@@ -77,10 +82,24 @@ def test_all_money_can_be_spent_and_no_more(alice: User) -> None:
 def test_who_never_had_money_cannot_pay(alice: User, boris: User) -> None:
     credit(boris, 1000)
 
-    with pytest.raises(InsufficientFunds):
+    with pytest.raises(InsufficientFunds) as refusal:
         ledger.charge_order(alice, order_id=1, amount=Decimal("0.000001"))
 
+    assert refusal.value.available == 0
     assert (balance_of(alice), balance_of(boris)) == (0, 1000)
+
+
+def test_a_refusal_says_what_another_payment_left(alice: User) -> None:
+    credit(alice, 100)
+    another = partial(ledger.charge_order, alice, order_id=1, amount=Decimal(60))
+
+    with (
+        cutting_in(another, before='UPDATE "wallet_ledgeraccount"'),
+        pytest.raises(InsufficientFunds) as refusal,
+    ):
+        ledger.charge_order(alice, order_id=2, amount=Decimal(50))
+
+    assert (refusal.value.needed, refusal.value.available) == (50, 40)
 
 
 def test_taking_money_out_needs_money(alice: User) -> None:
@@ -137,9 +156,9 @@ def test_the_same_words_name_two_causes_of_two_kinds(alice: User) -> None:
 def test_what_is_no_amount_moves_nothing(alice: User, amount: str) -> None:
     credit(alice, 100)
 
-    with pytest.raises(InvalidAmount):
+    with pytest.raises(InvalidAmount, match=NOT_MOVED):
         ledger.adjust(alice, amount=Decimal(amount), reference="x", note="Welcome")
-    with pytest.raises(InvalidAmount):
+    with pytest.raises(InvalidAmount, match=NOT_MOVED):
         ledger.charge_order(alice, order_id=1, amount=Decimal(amount))
     with pytest.raises(InvalidAmount):
         ledger.refund_order(alice, order_id=1, amount=Decimal(amount), refunded_to=Decimal(1))
@@ -161,18 +180,24 @@ def test_a_negative_charge_or_refund_moves_nothing(alice: User) -> None:
 
 @pytest.mark.parametrize("note", ["", " \n", "x" * 501])
 def test_an_adjustment_says_why(alice: User, note: str) -> None:
-    with pytest.raises(InvalidNote):
+    with pytest.raises(InvalidNote, match="500 characters"):
         ledger.adjust(alice, amount=Decimal(5), reference="gift", note=note)
 
     assert not Transfer.objects.exists()
     assert balance_of(alice) == 0
 
 
+def test_a_note_may_be_as_long_as_is_kept(alice: User) -> None:
+    transfer = ledger.adjust(alice, amount=Decimal(5), reference="gift", note="x" * 500)
+
+    assert Transfer.objects.get(pk=transfer.pk).note == "x" * 500
+
+
 def test_a_wallet_never_holds_more_than_an_amount_can_be(alice: User) -> None:
     most = MAX_AMOUNT - Decimal("0.000001")
     credit(alice, most)
 
-    with pytest.raises(InvalidAmount):
+    with pytest.raises(InvalidAmount, match="would hold"):
         credit(alice, "0.000001")
 
     assert balance_of(alice) == most
