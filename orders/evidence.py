@@ -76,6 +76,11 @@ class Search:
     lost: LostAnswer
     findings: tuple[Finding, ...]
 
+    @property
+    def found_nothing(self) -> bool:
+        """Whether all ids were asked about, and none is an order that nothing explains."""
+        return self.lost.state == LostAnswer.State.WHOLE and not self.findings
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

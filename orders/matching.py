@@ -70,11 +70,6 @@ def _inside(provider_id: int, windows: Sequence[LostAnswer]) -> Iterator[tuple[L
         yield from ((lost, candidate) for lost in windows if lies_in(candidate.number, lost))
 
 
-def found_nothing(lost: LostAnswer) -> bool:
-    """Tell whether a lost answer's window was searched whole and holds nothing that is not explained."""
-    return lost.state == LostAnswer.State.WHOLE and not findings_of([lost])[lost.pk]
-
-
 def sure_matches(provider_id: int) -> list[tuple[LostAnswer, Candidate]]:
     """Return the pairs of a lost answer and a candidate that fit each other and nothing else.
 

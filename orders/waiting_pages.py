@@ -18,7 +18,6 @@ from orders.confirming import user_of
 from orders.deciding import SendAgainForm, what_sending_again_does
 from orders.errors import EvidenceChanged, NotForSettling
 from orders.evidence import Evidence, evidence_for
-from orders.matching import found_nothing
 from orders.models import Order
 from orders.settling import settle_send_again
 from orders.settling_pages import SettlingPages
@@ -160,7 +159,7 @@ def _seen(boxes: Sequence[str]) -> dict[int, str]:
 def _is_nowhere(evidence: Evidence) -> bool:
     """Tell whether an order's every lost answer was searched for in full, and nothing speaks for it."""
     searches = evidence.searches
-    searched = bool(searches) and all(found_nothing(search.lost) for search in searches)
+    searched = bool(searches) and all(search.found_nothing for search in searches)
     return searched and not evidence.speaks_for_placed
 
 

@@ -15,8 +15,8 @@ from operations.models import Alert
 from orders import windows
 from orders.adopting import adopt
 from orders.canceling import request_cancel
+from orders.evidence import evidence_for
 from orders.forwarding import claim_next, expire_attempts
-from orders.matching import found_nothing
 from orders.models import Attempt, Candidate, LostAnswer, Order
 from orders.outcomes import record_outcome
 from orders.settling import settle_refund, settle_send_again
@@ -72,6 +72,12 @@ def lost_of(order: Order) -> LostAnswer:
     return LostAnswer.objects.select_related("attempt__order", "provider").get(attempt__order=order)
 
 
+def found_nothing(order: Order) -> bool:
+    """Tell what staff is told: that all ids were asked about, and nothing was found."""
+    [search] = evidence_for([fresh(order)])[0].searches
+    return search.found_nothing
+
+
 def accepted(sandbox: SandboxServer, order: Order) -> list[str]:
     return [row.order for row in sandbox.journal.accepted if row.link == order.link]
 
@@ -101,7 +107,7 @@ def test_a_lost_answer_is_found_and_shown(
     row = lost_of(lost)
     assert (row.state, row.due_at) == (State.WHOLE, None)
     assert (str(row.id_before), str(row.id_after)) == (before.provider_order_id, after.provider_order_id)
-    assert not found_nothing(row)
+    assert not found_nothing(lost)
     assert fresh(lost).status == "uncertain", "a provider set to ask leaves it to a person"
     assert len(sandbox.journal.accepted) == 3
 
@@ -146,7 +152,7 @@ def test_nothing_is_found_of_what_was_not_placed(
     search(adopting)
     assert fresh(lost).status == "uncertain", "sending again is always a person's decision"
     assert lost_of(lost).state == State.WHOLE
-    assert found_nothing(lost_of(lost))
+    assert found_nothing(lost)
     assert len(sandbox.journal.accepted) == 2
 
 
@@ -676,9 +682,9 @@ def test_candidates_of_another_account_are_none(
     lost = buy(700, LOST)
     buy()
     search(provider)
-    assert not found_nothing(lost_of(lost))
+    assert not found_nothing(lost)
     Provider.objects.filter(pk=provider.pk).update(account_since=timezone.now())
-    assert found_nothing(lost_of(lost))
+    assert found_nothing(lost)
 
 
 def test_an_id_that_two_orders_were_given_leaves_both_attempts_unexplained(
