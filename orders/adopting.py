@@ -18,9 +18,6 @@ from orders.models import Attempt, LostAnswer, Order
 
 logger = logging.getLogger(__name__)
 
-NOT_PLACED = frozenset({Attempt.Outcome.REFUSED, Attempt.Outcome.LATER, Attempt.Outcome.HALT})
-"""Outcomes of an attempt that surely placed nothing."""
-
 
 def adopt_found(provider: Provider) -> int:
     """Take up what is sure among the orders found at a provider, if it is set to; return how many were.
@@ -65,7 +62,7 @@ def _is_shared(provider: Provider) -> bool:
 
 def _may_be_placed_later(attempt: Attempt) -> bool:
     later = Attempt.objects.filter(order_id=attempt.order_id, pk__gt=attempt.pk)
-    return later.exclude(outcome__in=NOT_PLACED).exists()
+    return later.exclude(outcome__in=Attempt.NOT_PLACED).exists()
 
 
 def _take_up(order: Order, attempt: Attempt, provider_order_id: str) -> None:

@@ -21,9 +21,6 @@ from upstream.classing import ADD_ROWS
 
 Outcome = Attempt.Outcome
 
-LOST = frozenset({Outcome.UNCERTAIN, Outcome.UNKNOWN_TEXT})
-"""Outcomes that leave open whether the order was placed."""
-
 HINTS = frozenset(row.rule for row in ADD_ROWS if row.hints_at_earlier)
 """Rules of answers that a provider gives when it has an order for the link already."""
 
@@ -167,7 +164,7 @@ def _calls(orders: Sequence[Order]) -> dict[int, list[Call]]:
     latest = Attempt.objects.filter(order__in=[order.pk for order in orders]).alias(place=place)
     attempts = list(latest.filter(place__lte=SHOWN_CALLS).order_by("-pk"))
     of = {order.pk: order for order in orders}
-    spent = _spendings([attempt for attempt in attempts if attempt.outcome in LOST], of)
+    spent = _spendings([attempt for attempt in attempts if attempt.outcome in Attempt.IN_DOUBT], of)
     calls: dict[int, list[Call]] = defaultdict(list)
     for attempt in attempts:
         calls[attempt.order_id].append(Call(attempt, spent.get(attempt.pk)))
@@ -216,7 +213,7 @@ def _spending(attempt: Attempt, expected: Decimal, others: Iterable[_Other]) -> 
         expected=expected,
         difference=_difference(attempt),
         accepted=sum(placed, Decimal(0)),
-        lost_beside=len({other.order_id for other in between if other.outcome in LOST}),
+        lost_beside=len({other.order_id for other in between if other.outcome in Attempt.IN_DOUBT}),
     )
 
 
@@ -256,7 +253,7 @@ def _others(lost: Sequence[Attempt]) -> list[_Other]:
             ended_at__gt=attempt.balance_before_at,
             ended_at__lte=attempt.balance_after_at,
         )
-    rows = Attempt.objects.filter(windows, outcome__in=[Outcome.PLACED, *LOST]).values_list(
+    rows = Attempt.objects.filter(windows, outcome__in=[Outcome.PLACED, *Attempt.IN_DOUBT]).values_list(
         *("provider_id", "order_id", "outcome", "ended_at", "order__cost", "order__quantity"), named=False
     )
     return [_Other(*row) for row in rows]

@@ -193,6 +193,9 @@ class Attempt(models.Model):
         UNCERTAIN = "uncertain", _("Uncertain")
         UNKNOWN_TEXT = "unknown_text", _("Refused, words unknown")
 
+    IN_DOUBT: ClassVar[frozenset[str]] = frozenset({Outcome.UNCERTAIN, Outcome.UNKNOWN_TEXT})
+    NOT_PLACED: ClassVar[frozenset[str]] = frozenset({Outcome.REFUSED, Outcome.LATER, Outcome.HALT})
+
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("order")
     )

@@ -218,7 +218,7 @@ def _placed_before(order: Order, attempt: Attempt) -> Attempt | None:
 
 def _may_be_placed_before(order: Order, attempt: Attempt) -> Attempt | None:
     earlier = Attempt.objects.filter(order=order, pk__lt=attempt.pk)
-    return earlier.filter(outcome__in=[Outcome.UNCERTAIN, Outcome.UNKNOWN_TEXT]).order_by("-pk").first()
+    return earlier.filter(outcome__in=Attempt.IN_DOUBT).order_by("-pk").first()
 
 
 def _behind_since(order: Order) -> datetime:
@@ -255,10 +255,11 @@ def _not_sent(order: Order, *, wait_seconds: float, why: str, waits: int) -> Non
     move(order, to=Order.Status.QUEUED, event=Event.WAITS, detail=why, due_at=due_at, waits=waits)
 
 
-def cancel_unsent(order: Order) -> bool:
+def cancel_unsent(order: Order, *, why: str = "") -> bool:
     """Cancel an order that is surely not placed, give everything back; False when it moved on meanwhile."""
+    now = timezone.now()
     canceled = move(
-        order, to=Order.Status.CANCELED, event=Event.CANCELED_HERE, ended_at=timezone.now(), due_at=None
+        order, to=Order.Status.CANCELED, event=Event.CANCELED_HERE, detail=why, ended_at=now, due_at=None
     )
     if canceled:
         refund_up_to(order, target=order.charge)

@@ -16,9 +16,9 @@ from django.utils import timezone
 from catalog.models import Provider
 from operations.alerting import raise_alert
 from operations.models import Alert
-from orders.life import Event, locked, move
+from orders.life import locked
 from orders.models import Order, OrderEvent
-from orders.refunding import refund_up_to
+from orders.outcomes import cancel_unsent
 
 logger = logging.getLogger(__name__)
 
@@ -90,16 +90,8 @@ def _refund(order_id: int) -> bool:
     # was first.
     if order.status != Order.Status.QUEUED or _is_sent_again(order):
         return False
-    if not move(
-        order,
-        to=Order.Status.CANCELED,
-        event=Event.CANCELED_HERE,
-        detail=f"not sent within {settings.QUEUED_REFUND_AFTER_HOURS} hours",
-        ended_at=timezone.now(),
-        due_at=None,
-    ):
+    if not cancel_unsent(order, why=f"not sent within {settings.QUEUED_REFUND_AFTER_HOURS} hours"):
         return False
-    refund_up_to(order, target=order.charge)
     logger.info("order.overdue order=%s provider=%s", order.pk, order.provider_id)
     return True
 

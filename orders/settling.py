@@ -17,7 +17,7 @@ from operations.alerting import close_alerts
 from operations.models import Alert
 from operations.waking import wake
 from orders.errors import EvidenceChanged, InvalidProviderId, NotForSettling, ProviderIdTaken
-from orders.evidence import LOST, mark_of
+from orders.evidence import mark_of
 from orders.life import Event, locked, move
 from orders.matching import lies_in
 from orders.models import Attempt, LostAnswer, Order
@@ -66,7 +66,7 @@ def _explain(order: Order, provider_order_id: str) -> None:
     is not its own, a call's order at the provider would be taken for somebody else's.
     """
     lost_answers = LostAnswer.objects.filter(
-        attempt__order=order, attempt__outcome__in=LOST, attempt__provider_order_id=""
+        attempt__order=order, attempt__outcome__in=Attempt.IN_DOUBT, attempt__provider_order_id=""
     )
     placed = [lost for lost in lost_answers if _may_have_placed(lost, provider_order_id)]
     if len(placed) == 1:
@@ -114,9 +114,7 @@ def _settle(
         fields["cancel_due_at"] = timezone.now()
     move(order, to=to, event=Event.SETTLED, actor=actor, detail=why, reason="", **fields)
     if wanted and to == Order.Status.QUEUED:
-        cancel_unsent(
-            order
-        )  # the customer asked for it while it waited, and now it is known not to be placed
+        cancel_unsent(order)  # its customer asked for it meanwhile, and now it is taken for not placed
     for kind in (Alert.Kind.ORDER_UNCERTAIN, Alert.Kind.ORDER_HELD):
         close_alerts(kind, cause=f"order:{order_id}")
     return order

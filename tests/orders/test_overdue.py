@@ -296,7 +296,7 @@ def test_control_without_the_condition_a_sent_order_is_refunded(
 ) -> None:
     aged(order)
     claimed_in_between(monkeypatch, lock=False)
-    monkeypatch.setattr(overdue, "move", unguarded_move)
+    monkeypatch.setattr("orders.outcomes.move", unguarded_move)  # what `cancel_unsent` goes by
 
     assert refund_overdue() == 1
     assert (stands(order), refunds(order)) == ("canceled", [130])
