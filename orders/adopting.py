@@ -1,18 +1,15 @@
 """Taking up an order that was found at the provider, where nothing else can explain what was found."""
 
 import logging
-from datetime import timedelta
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from catalog.models import Provider
 from operations.alerting import close_alerts
 from operations.models import Alert
 from operations.waking import wake
-from orders.life import Event, locked, move
+from orders.life import Event, at_provider, locked, move
 from orders.matching import sure_matches
 from orders.models import Attempt, LostAnswer, Order
 
@@ -66,22 +63,15 @@ def _may_be_placed_later(attempt: Attempt) -> bool:
 
 
 def _take_up(order: Order, attempt: Attempt, provider_order_id: str) -> None:
-    now = timezone.now()
-    wanted = order.cancel_state == Order.CancelState.WANTED
     move(
         order,
         to=Order.Status.PENDING,
         event=Event.FOUND,
         detail=provider_order_id,
-        provider_order_id=provider_order_id,
-        sent_at=attempt.started_at,
-        reason="",
-        waits=0,
-        due_at=now + timedelta(seconds=settings.POLL_FIRST_SECONDS),
-        cancel_due_at=now if wanted else None,
+        **at_provider(order, provider_order_id, sent_at=attempt.started_at),
     )
     Attempt.objects.filter(pk=attempt.pk).update(provider_order_id=provider_order_id)
-    if wanted:
+    if order.cancel_due_at:
         wake("orders.tasks.cancel_provider", order.provider_id)
     for kind in (Alert.Kind.ORDER_UNCERTAIN, Alert.Kind.ORDER_HELD):
         close_alerts(kind, cause=f"order:{order.pk}")

@@ -4,8 +4,12 @@ Every change happens in a transaction that holds the order's row, is conditional
 saw, and leaves an event. Locks are taken in one order everywhere: the order's row, then the wallet's.
 """
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
 
 from accounts.models import User
 from orders.models import Order, OrderEvent
@@ -39,6 +43,23 @@ def move(
         setattr(order, name, value)
     note(order, event, from_status=seen, to_status=to, actor=actor, detail=detail)
     return True
+
+
+def at_provider(order: Order, provider_order_id: str, *, sent_at: datetime) -> dict[str, Any]:
+    """Return the fields of an order that its provider has under this id: polled from now on.
+
+    A cancel that its customer wanted meanwhile is asked for at once. Setting them raises IntegrityError when
+    another order of the provider has the id.
+    """
+    now = timezone.now()
+    return {
+        "provider_order_id": provider_order_id,
+        "sent_at": sent_at,
+        "reason": "",
+        "waits": 0,
+        "due_at": now + timedelta(seconds=settings.POLL_FIRST_SECONDS),
+        "cancel_due_at": now if order.cancel_state == Order.CancelState.WANTED else None,
+    }
 
 
 def note(

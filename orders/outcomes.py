@@ -19,7 +19,7 @@ from operations.alerting import close_alerts, raise_alert
 from operations.models import Alert
 from operations.waking import wake
 from orders.escalating import escalate, is_for_the_account, switch_service_off, unnamed_wait
-from orders.life import Event, locked, move
+from orders.life import Event, at_provider, locked, move
 from orders.links import START_LENGTH, LinkStart
 from orders.losing import look_for
 from orders.models import Attempt, Order
@@ -151,7 +151,6 @@ def _take_on(order: Order, attempt: Attempt, answer: Placed | ProviderError) -> 
 
 
 def _placed(order: Order, attempt: Attempt, answer: Placed) -> None:
-    now = timezone.now()
     try:
         with transaction.atomic():
             move(
@@ -159,11 +158,7 @@ def _placed(order: Order, attempt: Attempt, answer: Placed) -> None:
                 to=Order.Status.PENDING,
                 event=Event.ACCEPTED,
                 detail=answer.order_id,
-                provider_order_id=answer.order_id,
-                sent_at=now,
-                waits=0,
-                due_at=now + timedelta(seconds=settings.POLL_FIRST_SECONDS),
-                cancel_due_at=now if order.cancel_state == Order.CancelState.WANTED else None,
+                **at_provider(order, answer.order_id, sent_at=timezone.now()),
             )
     except IntegrityError:
         # Another order has this id: which of the two the provider means, nobody here can know.

@@ -6,9 +6,6 @@ was shown (`orders/evidence.py`): it is compared under the row's lock, so that n
 before the decision is passed over.
 """
 
-from datetime import timedelta
-
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -18,7 +15,7 @@ from operations.models import Alert
 from operations.waking import wake
 from orders.errors import EvidenceChanged, InvalidProviderId, NotForSettling, ProviderIdTaken
 from orders.evidence import mark_of
-from orders.life import Event, locked, move
+from orders.life import Event, at_provider, locked, move
 from orders.matching import lies_in
 from orders.models import Attempt, LostAnswer, Order
 from orders.outcomes import cancel_unsent
@@ -36,18 +33,13 @@ def settle_placed(
     """
     if not is_provider_id(provider_order_id):
         raise InvalidProviderId
-    now = timezone.now()
-    fields = {
-        "provider_order_id": provider_order_id,
-        "sent_at": now,
-        "due_at": now + timedelta(seconds=settings.POLL_FIRST_SECONDS),
-    }
     try:
         with transaction.atomic():
-            order = _settle(
-                order_id, to=Order.Status.PENDING, actor=actor, why=why, evidence=evidence, **fields
-            )
+            order = _waiting(order_id, evidence=evidence)
+            fields = at_provider(order, provider_order_id, sent_at=timezone.now())
+            move(order, to=Order.Status.PENDING, event=Event.SETTLED, actor=actor, detail=why, **fields)
             _explain(order, provider_order_id)
+            _close_alerts(order)
     except IntegrityError as error:
         raise ProviderIdTaken from error
     return order
@@ -77,44 +69,46 @@ def _may_have_placed(lost: LostAnswer, provider_order_id: str) -> bool:
     return not provider_order_id.isdecimal() or lies_in(int(provider_order_id), lost)
 
 
+@transaction.atomic
 def settle_send_again(order_id: int, *, actor: User, why: str, evidence: str | None = None) -> Order:
     """Decide that the provider does not have the order: it is sent again, or canceled if its customer asked.
 
     Raises `NotForSettling` and `EvidenceChanged`.
     """
-    fields = {"due_at": timezone.now(), "waits": 0}
-    order = _settle(order_id, to=Order.Status.QUEUED, actor=actor, why=why, evidence=evidence, **fields)
+    order = _waiting(order_id, evidence=evidence)
+    fields = {"reason": "", "due_at": timezone.now(), "waits": 0}
+    move(order, to=Order.Status.QUEUED, event=Event.SETTLED, actor=actor, detail=why, **fields)
+    if order.cancel_state == Order.CancelState.WANTED:
+        cancel_unsent(order)  # its customer asked for it meanwhile, and now it is taken for not placed
+    _close_alerts(order)
     wake("orders.tasks.forward_provider", order.provider_id)
     return order
 
 
+@transaction.atomic
 def settle_refund(order_id: int, *, actor: User, why: str, evidence: str | None = None) -> Order:
     """Decide to end the order and give all of its charge back.
 
     Raises `NotForSettling` and `EvidenceChanged`.
     """
-    fields = {"ended_at": timezone.now(), "due_at": None}
-    with transaction.atomic():
-        order = _settle(order_id, to=Order.Status.CANCELED, actor=actor, why=why, evidence=evidence, **fields)
-        refund_up_to(order, target=order.charge, actor=actor, why=why)
+    order = _waiting(order_id, evidence=evidence)
+    fields = {"reason": "", "ended_at": timezone.now(), "due_at": None}
+    move(order, to=Order.Status.CANCELED, event=Event.SETTLED, actor=actor, detail=why, **fields)
+    refund_up_to(order, target=order.charge, actor=actor, why=why)
+    _close_alerts(order)
     return order
 
 
-@transaction.atomic
-def _settle(
-    order_id: int, *, to: Order.Status, actor: User, why: str, evidence: str | None, **fields: object
-) -> Order:
+def _waiting(order_id: int, *, evidence: str | None) -> Order:
+    """Return an order that waits for a decision, its row held, with all that is known as it was seen."""
     order = locked(order_id)
     if order.status not in Order.FOR_A_PERSON:
         raise NotForSettling
     if evidence is not None and evidence != mark_of(order):
         raise EvidenceChanged
-    wanted = order.cancel_state == Order.CancelState.WANTED
-    if wanted and to == Order.Status.PENDING:
-        fields["cancel_due_at"] = timezone.now()
-    move(order, to=to, event=Event.SETTLED, actor=actor, detail=why, reason="", **fields)
-    if wanted and to == Order.Status.QUEUED:
-        cancel_unsent(order)  # its customer asked for it meanwhile, and now it is taken for not placed
-    for kind in (Alert.Kind.ORDER_UNCERTAIN, Alert.Kind.ORDER_HELD):
-        close_alerts(kind, cause=f"order:{order_id}")
     return order
+
+
+def _close_alerts(order: Order) -> None:
+    for kind in (Alert.Kind.ORDER_UNCERTAIN, Alert.Kind.ORDER_HELD):
+        close_alerts(kind, cause=f"order:{order.pk}")
