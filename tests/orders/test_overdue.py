@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone, translation
 
 from accounts.models import User
@@ -22,7 +21,7 @@ from orders.outcomes import record_outcome
 from orders.overdue import refund_overdue
 from orders.settling import settle_send_again
 from orders.timeline import timeline, what_next
-from tests.factories import credit, make_provider, make_service, place
+from tests.factories import credit, fill_table, make_provider, make_service, place
 from tests.orders.acting import accept, fault, forward, fresh, held_by, kinds, outcomes, refunds
 from tests.orders.test_races import unguarded_move
 from tests.wallet.threads import side_by_side
@@ -237,11 +236,10 @@ def test_a_run_is_bounded_and_begins_with_the_oldest(
     assert refund_overdue() == 1
 
 
+@pytest.mark.tampers  # the orders that fill the table were paid by nobody
 def test_the_list_meets_its_index(order: Order) -> None:
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # Of a few rows PostgreSQL reads all; told that this is dear, it shows what it could do.
-            cursor.execute("SET LOCAL enable_seqscan = off")
+    fill_table([{"status": "canceled", "due_at": None, "ended_at": order.created_at}] * 500, like=order)
+
     plan = overdue.overdue().values_list("pk", "provider")[:10].explain()
 
     assert re.search("orders_order_by_status", plan)
