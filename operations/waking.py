@@ -35,7 +35,11 @@ def heard(task: str, *args: object) -> None:
 
 
 def _send(task: str, *args: int) -> None:
-    if _lies_unread(task, args):
+    noted = _note_unread(task, args)
+    if noted is None:
+        # The request waited for Redis once; the broker is the same Redis, and would let it wait for longer.
+        logger.warning("task.not_sent task=%s error=RedisAway", task)
+    if not noted:
         return
     try:
         current_app.send_task(task, args=args, retry=False, expires=EXPIRES_SECONDS)
@@ -43,13 +47,16 @@ def _send(task: str, *args: int) -> None:
         logger.warning("task.not_sent task=%s error=%s", task, type(error).__name__)
 
 
-def _lies_unread(task: str, args: tuple[int, ...]) -> bool:
-    """Tell whether the same message waits for a worker already.
+def _note_unread(task: str, args: tuple[int, ...]) -> bool | None:
+    """Note that a message waits for a worker; False when the same one does already, None without an answer.
 
     A thousand orders at once would else be a thousand messages, before all that beat sends. Only where all
-    processes share the cache; a cache that does not answer (None) keeps no message back.
+    processes share the cache.
     """
-    return bool(settings.REDIS_URL) and cache.add(_unread(task, args), 1, timeout=UNREAD_SECONDS) is False
+    if not settings.REDIS_URL:
+        return True
+    noted: bool | None = cache.add(_unread(task, args), 1, timeout=UNREAD_SECONDS)
+    return noted
 
 
 def _unread(task: str, args: tuple[object, ...]) -> str:
