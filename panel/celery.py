@@ -3,10 +3,11 @@
 import logging.config
 import os
 import signal
+from typing import Any
 
 import django_stubs_ext
 from celery import Celery, Task
-from celery.signals import setup_logging, task_prerun, worker_process_init, worker_shutting_down
+from celery.signals import setup_logging, task_prerun, worker_init, worker_process_init, worker_shutting_down
 from django.conf import settings
 
 from operations import draining, waking
@@ -23,6 +24,16 @@ app.autodiscover_tasks()
 def use_the_sites_logging(**kwargs: object) -> None:
     """Log as the web processes do; Celery's own way would lift the level over LOG_LEVEL."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_init.connect
+def send_no_events(sender: Any, **kwargs: object) -> None:
+    """Leave out what Celery's workers tell each other, which nobody here reads.
+
+    A heartbeat that finds Redis gone tries again until it is back, in the worker's main thread, and looks at
+    no SIGTERM meanwhile.
+    """
+    sender.options |= {"without_heartbeat": True, "without_gossip": True, "without_mingle": True}
 
 
 @worker_shutting_down.connect

@@ -1,5 +1,6 @@
 """A PostgreSQL and a Redis of these tests' own, which are stopped and started again."""
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +37,16 @@ class OwnRedis:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def freeze(self) -> None:
+        """Keep it from answering; its connections stay open, and new ones are taken by the system."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it answer again."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def forget_everything(self) -> None:
         """Empty it while it runs."""
