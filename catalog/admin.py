@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from catalog.admin_filters import ProviderFilter
+from catalog.fault_words import halt_in_words
 from catalog.forms import ProviderForm
-from catalog.halting import BY_HAND, halt, resume
+from catalog.halting_pages import HaltingPages
 from catalog.models import (
     ON_SALE,
     Category,
@@ -45,7 +46,7 @@ class NotDeleted:
 
 
 @admin.register(Provider)
-class ProviderAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
+class ProviderAdmin(NotDeleted, HaltingPages):
     """Providers: their settings, how they fare, and the actions of their operator."""
 
     form = ProviderForm
@@ -87,10 +88,7 @@ class ProviderAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
         """Say whether orders are sent."""
         if provider.halted_at is None:
             return _state_of_a_going(provider)
-        return gettext("halted: %(text)s (%(rule)s)") % {
-            "text": provider.halt_text,
-            "rule": provider.halt_rule,
-        }
+        return halt_in_words(provider)
 
     @admin.display(description=_("balance"), ordering="balance")
     def shown_balance(self, provider: Provider) -> str:
@@ -122,25 +120,6 @@ class ProviderAdmin(NotDeleted, ModelAdmin):  # type: ignore[misc]
         for provider in queryset:
             wake("catalog.tasks.refresh_provider_balance", provider.pk)
             self.message_user(request, gettext("%s: its balance is being asked for.") % provider)
-
-    @admin.action(description=_("Let go on after a halt"), permissions=["change"])
-    def resume(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
-        """End the halts."""
-        for provider in queryset:
-            said = (
-                gettext("%s: its orders are sent again.")
-                if resume(provider)
-                else gettext("%s was not halted.")
-            )
-            self.message_user(request, said % provider)
-
-    @admin.action(description=_("Halt: send nothing, keep the orders waiting"), permissions=["change"])
-    def halt_by_hand(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
-        """Halt until a person lets them go on."""
-        for provider in queryset:
-            halted = halt(provider, rule=BY_HAND, text=f"halted by {request.user}")
-            said = gettext("%s is halted.") if halted else gettext("%s was halted before.")
-            self.message_user(request, said % provider)
 
 
 @admin.register(Category)

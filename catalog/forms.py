@@ -28,9 +28,10 @@ class ProviderForm(forms.ModelForm[Provider]):
         super().__init__(*args, **kwargs)
         known = self.instance.pk is not None
         self.fields["new_key"].required = not known
-        self.fields["currency"].initial = settings.SITE_CURRENCY
         if known:
             self.fields["new_key"].help_text = _("Leave empty to keep the key that is set.")
+        else:
+            self.fields["currency"].initial = settings.SITE_CURRENCY
 
     def clean(self) -> dict[str, Any]:
         """Demand the key with another address: else who may change one could have it sent to their own."""

@@ -16,12 +16,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from catalog.admin_filters import ProviderFilter
+from catalog.fault_words import halt_in_words, rule_in_words, text_in_words
 from money.display import shown
+from orders.delaying import Delay, delays_of
 from orders.links import START_LENGTH, LinkStart
 from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
 from orders.operating import OperatorPages
 from orders.teaching_pages import TeachingPages
-from orders.timeline import shown_status_label
+from orders.timeline import shown_status_label, status_in_words
 from wallet.admin import LINK, LongList, ReadOnly, number_in, short, user_id_of
 from wallet.models import Transfer
 
@@ -38,6 +40,17 @@ COLOURS: dict[str, str] = dict.fromkeys(Status.values, "default") | {
 }
 
 
+Event = OrderEvent.Kind
+
+SAID_BY_PROVIDER = frozenset(
+    (
+        *(Event.WAITS, Event.UNCERTAIN, Event.HELD, Event.REFUSED, Event.STATUS),
+        *(Event.CANCEL_REFUSED, Event.CANCEL_UNANSWERED),
+    )
+)
+"""Events whose detail is what the provider said, or our own text where it said nothing."""
+
+
 class OfAnOrder(LongList, ReadOnly):
     """A list of what belongs to orders, found by an order's number."""
 
@@ -51,12 +64,21 @@ class OfAnOrder(LongList, ReadOnly):
         return queryset.filter(order=number_in(search_term)) if search_term.strip() else queryset, False
 
 
-class AttemptInline(ReadOnly, TabularInline):  # type: ignore[misc]
+class AttemptColumns:
+    """What an attempt shows on its order's page, in the list of all, and on its own page."""
+
+    @admin.display(description=_("rule"))
+    def shown_rule(self, attempt: Attempt) -> str:
+        """Say what the answer was taken for."""
+        return rule_in_words(attempt.rule)
+
+
+class AttemptInline(AttemptColumns, ReadOnly, TabularInline):  # type: ignore[misc]
     """The `add` calls made for an order, newest first."""
 
     model = Attempt
     fields = (
-        *("started_at", "ended_at", "outcome", "rule", "http_status"),
+        *("started_at", "ended_at", "outcome", "shown_rule", "http_status"),
         *("provider_order_id", "shown_answer"),
     )
     readonly_fields = fields
@@ -79,20 +101,26 @@ class EventColumns:
         """Show the statuses from and to, where they changed."""
         if not event.to_status:
             return "—"
-        labels = [str(Status(status).label) for status in (event.from_status, event.to_status) if status]
-        return " → ".join(labels)
+        return " → ".join(
+            status_in_words(status) for status in (event.from_status, event.to_status) if status
+        )
 
     @admin.display(description=_("amount"))
     def shown_amount(self, event: OrderEvent) -> str:
         """Show what moved."""
         return "—" if event.amount is None else shown(event.amount)
 
+    @admin.display(description=_("why"))
+    def shown_detail(self, event: OrderEvent) -> str:
+        """Show why: a provider's words in quotes, a person's reason as it was written."""
+        return text_in_words(event.detail) if event.kind in SAID_BY_PROVIDER else event.detail or "—"
+
 
 class OrderEventInline(EventColumns, ReadOnly, TabularInline):  # type: ignore[misc]
     """An order's timeline, oldest first."""
 
     model = OrderEvent
-    fields = ("at", "kind", "shown_change", "actor", "shown_amount", "detail")
+    fields = ("at", "kind", "shown_change", "actor", "shown_amount", "shown_detail")
     readonly_fields = fields
     extra = 0
     per_page = 50
@@ -119,7 +147,7 @@ class OrderAdmin(LongList, ReadOnly, TeachingPages, OperatorPages):
     )
     inlines = (OrderEventInline, AttemptInline)
     fieldsets = (
-        (None, {"fields": ("status", "customer_sees", "reason", "due_at", "waits")}),
+        (None, {"fields": ("status", "customer_sees", "shown_reason", "due_at", "waits", "kept_back_by")}),
         (_("Order"), {"fields": ("customer_links", "service", "link", "shown_quantity", "request_id")}),
         (
             _("Money"),
@@ -189,6 +217,17 @@ class OrderAdmin(LongList, ReadOnly, TeachingPages, OperatorPages):
         """Show the customer's word for it."""
         return shown_status_label(order)
 
+    @admin.display(description=_("reason"))
+    def shown_reason(self, order: Order) -> str:
+        """Show why it waits, or ended: the provider's words in quotes."""
+        return text_in_words(order.reason)
+
+    @admin.display(description=_("kept from being sent by"))
+    def kept_back_by(self, order: Order) -> str:
+        """Say what keeps a queued order from being sent, with a link to where that is changed."""
+        said = ((LINK, *_told(order, delay)) for delay in delays_of(order))
+        return format_html_join("", '<div><a class="{}" href="{}">{}</a>: {}</div>', said) or "—"
+
     @admin.display(description=_("service"))
     def shown_service(self, order: Order) -> str:
         """Show the service's beginning."""
@@ -255,14 +294,35 @@ class OrderAdmin(LongList, ReadOnly, TeachingPages, OperatorPages):
         return format_html_join(" · ", '<a class="{}" href="{}">{}: {}</a>', links) or "—"
 
 
+def _told(order: Order, delay: Delay) -> tuple[str, object, str]:
+    """Return the address and the name of what keeps an order back, and how it does so."""
+    provider, service = order.provider, order.service
+    at_provider = reverse("admin:catalog_provider_change", args=[provider.pk]), provider
+    if delay == Delay.HALTED:
+        return *at_provider, halt_in_words(provider)
+    if delay == Delay.PACED:
+        return *at_provider, gettext("asked to wait until %(at)s") % {"at": short(provider.paced_until)}
+    if delay == Delay.SERVICE_HELD:
+        page = reverse("admin:catalog_service_change", args=[service.pk])
+        return page, service, gettext("held: %(why)s") % {"why": service.held_text}
+    return *at_provider, gettext("not active")
+
+
 @admin.register(Attempt)
-class AttemptAdmin(OfAnOrder, ModelAdmin):  # type: ignore[misc]
+class AttemptAdmin(AttemptColumns, OfAnOrder, ModelAdmin):  # type: ignore[misc]
     """The `add` calls that were made, with the providers' raw answers."""
 
     list_display = (
         *("id", "order", "provider", "started_at", "ended_at", "outcome"),
-        *("rule", "http_status", "provider_order_id"),
+        *("shown_rule", "http_status", "provider_order_id"),
     )
+    fields = (
+        *("order", "provider", "started_at", "lease_until", "ended_at", "outcome", "shown_rule"),
+        *("http_status", "answer", "provider_order_id", "last_seen"),
+        *("balance_before", "balance_before_text", "balance_before_at"),
+        *("balance_after", "balance_after_text", "balance_after_at"),
+    )
+    readonly_fields = ("shown_rule",)
     list_filter = ("outcome", ProviderFilter, "started_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
@@ -280,12 +340,13 @@ class OrderEventAdmin(EventColumns, OfAnOrder, ModelAdmin):  # type: ignore[misc
         "at",
         "order",
         "kind",
-        "from_status",
-        "to_status",
+        "shown_change",
         "actor",
         "shown_amount",
-        "detail",
+        "shown_detail",
     )
+    fields = ("order", "at", "kind", "shown_change", "actor", "shown_amount", "shown_detail")
+    readonly_fields = ("shown_change", "shown_amount", "shown_detail")
     list_filter = ("kind", "at")
     list_select_related = ("order", "actor")
 
@@ -324,7 +385,12 @@ class LostAnswerAdmin(LongList, ReadOnly, ModelAdmin):  # type: ignore[misc]
 class CandidateAdmin(LongList, ReadOnly, ModelAdmin):  # type: ignore[misc]
     """Orders that a provider's account has and we have not."""
 
-    list_display = ("number", "provider", "status_text", "shown_charge", "remains", "is_foreign", "seen_at")
+    list_display = ("number", "provider", "shown_status", "shown_charge", "remains", "is_foreign", "seen_at")
+    fields = (
+        *("provider", "number", "shown_status", "shown_charge", "remains", "start_count"),
+        *("is_foreign", "seen_at"),
+    )
+    readonly_fields = ("shown_status", "shown_charge")
     list_filter = (ProviderFilter, "seen_at")
     search_fields = ("number",)  # offers the search; what it does is in get_search_results
     search_help_text = _("The provider's id of an order.")
@@ -340,6 +406,11 @@ class CandidateAdmin(LongList, ReadOnly, ModelAdmin):  # type: ignore[misc]
         """Search by the whole id."""
         term = search_term.strip()
         return queryset.filter(number=number_in(term)) if term else queryset, False
+
+    @admin.display(description=_("status"))
+    def shown_status(self, candidate: Candidate) -> str:
+        """Show a status that we know by its label, any other as the provider says it."""
+        return status_in_words(candidate.status_text)
 
     @admin.display(description=_("charge"))
     def shown_charge(self, candidate: Candidate) -> str:

@@ -21,6 +21,10 @@ class ConfirmedPages(ModelAdmin):  # type: ignore[misc]
         """Let those work on orders who may change them; the rows themselves stay as rules made them."""
         return request.user.has_perm("orders.change_order")
 
+    def has_teach_permission(self, request: HttpRequest) -> bool:
+        """Let those teach who may decide of orders and keep what texts mean."""
+        return self.has_work_permission(request) and request.user.has_perm("catalog.add_taughttext")
+
     def _pages_of_an_order(self, **pages: Any) -> list[URLPattern]:
         return [
             path(f"<int:order_id>/{name}/", self.admin_site.admin_view(page), name=f"orders_order_{name}")
@@ -42,17 +46,30 @@ class ConfirmedPages(ModelAdmin):  # type: ignore[misc]
         title: str,
         lines: list[str],
         button: str,
-        back: str,
+        back: str = "",
         hidden: Sequence[tuple[str, str]] = (),
         form: forms.Form | None = None,
+        order: Order | None = None,
     ) -> HttpResponse:
-        """Say what will happen, and offer to do it; `form` holds what is still to be filled in."""
+        """Say what will happen, and offer to do it; without `button`, only say how it is.
+
+        `form` holds what is still to be filled in, `back` is the page to go back to. Without it, that is the
+        form on this very address, which finds what was typed into it in `hidden` (`is_going_back`).
+        """
         context = {"lines": lines, "button": button, "back": back, "hidden": hidden, "form": form}
-        return self._page(request, "confirm", title=title, **context)
+        return self._shown(request, "admin/confirm.html", title=title, original=order, **context)
 
     def _page(self, request: HttpRequest, name: str, **context: object) -> HttpResponse:
+        return self._shown(request, f"admin/orders/order/{name}.html", **context)
+
+    def _shown(self, request: HttpRequest, template: str, **context: object) -> HttpResponse:
         whole = {**self.admin_site.each_context(request), "opts": self.opts, **context}
-        return TemplateResponse(request, f"admin/orders/order/{name}.html", whole)
+        return TemplateResponse(request, template, whole)
+
+
+def is_going_back(request: HttpRequest) -> bool:
+    """Tell whether a person came back from a confirmation, to the form that they had filled in."""
+    return "back" in request.POST
 
 
 def user_of(request: HttpRequest) -> User:

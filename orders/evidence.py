@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F, OuterRef, Q, Subquery, Window
+from django.conf import settings
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
 
 from orders.links import START_LENGTH, LinkStart
@@ -100,10 +101,25 @@ class Evidence:
         return [fits[number] for number in sorted(fits)]
 
     @property
+    def found(self) -> list[Candidate]:
+        """All that was found where this order may be, whatever its numbers say."""
+        return [finding.candidate for finding in self._findings()]
+
+    @property
     def speaks_for_placed(self) -> bool:
         """Whether a later answer, or the money, speaks for the provider's having the order."""
         spent = any(call.spending is not None and call.spending.speaks_for_it for call in self.calls)
         return bool(self.hints) or spent
+
+    @property
+    def calls_of_search(self) -> int:
+        """How many calls at most a search makes that a person asks for (`tracing.search_now`)."""
+        return len(self.searches) * int(settings.LOST_SEARCH_CALLS)
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether a search goes on until its calls are used up, since no later id is known."""
+        return any(search.lost.id_after is None for search in self.searches)
 
     @property
     def mark(self) -> str:
@@ -262,11 +278,14 @@ def _others(lost: Sequence[Attempt]) -> list[_Other]:
 # --- What was found, and what was said since --------------------------------------------------------------
 
 
+def lost_answers_of(orders: Sequence[Order]) -> QuerySet[LostAnswer]:
+    """Return the answers of some orders that were lost, and that no id explains yet; newest first."""
+    lost = LostAnswer.objects.filter(attempt__order__in=[order.pk for order in orders])
+    return lost.filter(attempt__provider_order_id="").order_by("-pk")
+
+
 def _searches(orders: Sequence[Order]) -> tuple[list[LostAnswer], dict[int, list[Finding]]]:
-    unexplained = LostAnswer.objects.filter(
-        attempt__order__in=[order.pk for order in orders], attempt__provider_order_id=""
-    )
-    lost_answers = list(unexplained.select_related("attempt__order").order_by("-pk"))
+    lost_answers = list(lost_answers_of(orders).select_related("attempt__order"))
     return lost_answers, findings_of(lost_answers)
 
 

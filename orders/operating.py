@@ -70,7 +70,7 @@ class OperatorPages(WaitingPages):
         """Cancel one order."""
         order = self._order(request, order_id)
         if request.method != "POST":
-            return self._confirm_cancel(request, [order], back=page_of(order))
+            return self._confirm_cancel(request, [order], back=page_of(order), order=order)
         self._cancel(request, order)
         return redirect(page_of(order))
 
@@ -86,7 +86,9 @@ class OperatorPages(WaitingPages):
             gettext("Money moves only if the provider says that the order has ended."),
         ]
         title = gettext("Ask the provider now")
-        return self._confirm(request, title=title, lines=lines, button=title, back=page_of(order))
+        return self._confirm(
+            request, title=title, lines=lines, button=title, back=page_of(order), order=order
+        )
 
     def _few(self, request: HttpRequest, queryset: QuerySet[Order]) -> list[Order]:
         orders = list(queryset.order_by("id")[: AT_ONCE + 1])
@@ -122,20 +124,34 @@ class OperatorPages(WaitingPages):
             said = gettext("Order %(id)s: the provider gave it no id, so there is nothing to ask about.")
             self.message_user(request, said % {"id": order.pk}, messages.ERROR)
 
-    def _confirm_cancel(self, request: HttpRequest, orders: list[Order], *, back: str) -> HttpResponse:
-        title = gettext("Cancel")
-        chosen = [(helpers.ACTION_CHECKBOX_NAME, str(order.pk)) for order in orders]
+    def _confirm_cancel(
+        self, request: HttpRequest, orders: list[Order], *, back: str, order: Order | None = None
+    ) -> HttpResponse:
+        """Say what canceling does to each; where it does nothing to any, there is nothing to confirm."""
+        chosen = [(helpers.ACTION_CHECKBOX_NAME, str(each.pk)) for each in orders]
+        can_any = any(cancel_until(each) for each in orders)
         return self._confirm(
             request,
-            title=title,
-            lines=[_what_cancel_does(order) for order in orders],
-            button=gettext("Yes, cancel"),
+            title=gettext("Cancel"),
+            lines=[_what_cancel_does(each) for each in orders],
+            button=gettext("Yes, cancel") if can_any else "",
             back=back,
             hidden=[("action", "cancel_orders"), *chosen],
+            order=order,
         )
 
 
 def _what_cancel_does(order: Order) -> str:
-    does = what_cancel_does(order) if cancel_until(order) else gettext("It can no longer be canceled.")
+    does = what_cancel_does(order) if cancel_until(order) else _why_not_canceled(order)
     words = {"id": order.pk, "customer": order.customer, "charge": shown(order.charge), "does": does}
     return gettext("Order %(id)s of %(customer)s, %(charge)s. %(does)s") % words
+
+
+def _why_not_canceled(order: Order) -> str:
+    """Return what is true of an order that canceling does nothing to."""
+    if order.is_ended:
+        return gettext("It has ended, as: %(status)s.") % {"status": order.get_status_display()}
+    if order.cancel_state not in (Order.CancelState.NONE, Order.CancelState.UNANSWERED):
+        state = order.get_cancel_state_display()
+        return gettext("Canceling was asked for before, and stands so: %(state)s.") % {"state": state}
+    return gettext("It can no longer be canceled: the provider has had it for too long.")

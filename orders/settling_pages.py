@@ -3,11 +3,11 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern
 from django.utils.translation import gettext
 
 from operations.models import Alert
-from orders.confirming import ConfirmedPages, page_of, user_of
+from orders.confirming import ConfirmedPages, is_going_back, page_of, user_of
 from orders.deciding import EndForm, SettleForm
 from orders.errors import EvidenceChanged, NotForEnding, NotForSettling
 from orders.evidence import Evidence, evidence_for
@@ -29,7 +29,7 @@ class SettlingPages(ConfirmedPages):
             return self._settled_before(request, order)
         [evidence] = evidence_for([order])
         form = _settle_form(request, evidence)
-        if form.is_valid():
+        if form.is_valid() and not is_going_back(request):
             if "confirmed" not in request.POST:
                 return self._confirm_settling(request, form)
             try:
@@ -41,7 +41,11 @@ class SettlingPages(ConfirmedPages):
                 return self.settle_page(request, order_id)
             except NotForSettling:
                 return self._settled_before(request, order)
-        context = {"order": order, "evidence": evidence, "form": form, "back": page_of(order)}
+        context = {
+            **_about(order, form),
+            "evidence": evidence,
+            "can_teach": self.has_teach_permission(request),
+        }
         return self._page(request, "settle", title=gettext("Settle the order"), **context)
 
     def end_page(self, request: HttpRequest, order_id: int) -> HttpResponse:
@@ -50,7 +54,7 @@ class SettlingPages(ConfirmedPages):
         if order.status not in Order.OPEN_UPSTREAM:
             return self._moved_on(request, order)
         form = EndForm(request.POST or None, order=order)
-        if form.is_valid():
+        if form.is_valid() and not is_going_back(request):
             if "confirmed" not in request.POST:
                 return self._confirm_end(request, form)
             try:
@@ -63,7 +67,7 @@ class SettlingPages(ConfirmedPages):
         alerts = Alert.objects.filter(
             kind=Alert.Kind.ORDER_UNREADABLE, cause=f"order:{order.pk}", closed_at=None
         )
-        context = {"order": order, "form": form, "alerts": alerts, "back": page_of(order)}
+        context = {**_about(order, form), "alerts": alerts}
         return self._page(request, "end", title=gettext("End the order by hand"), **context)
 
     def _settled_before(self, request: HttpRequest, order: Order) -> HttpResponse:
@@ -93,8 +97,8 @@ class SettlingPages(ConfirmedPages):
             title=gettext("Settle the order"),
             lines=[*form.consequences(), _reason_of(form)],
             button=gettext("Settle it so"),
-            back=reverse("admin:orders_order_settle", args=[form.order.pk]),
             hidden=_filled_in(form),
+            order=form.order,
         )
 
     def _confirm_end(self, request: HttpRequest, form: EndForm) -> HttpResponse:
@@ -103,8 +107,8 @@ class SettlingPages(ConfirmedPages):
             title=gettext("End the order by hand"),
             lines=[*form.consequences(), _reason_of(form)],
             button=gettext("End it so"),
-            back=reverse("admin:orders_order_end", args=[form.order.pk]),
             hidden=_filled_in(form),
+            order=form.order,
         )
 
 
@@ -112,6 +116,10 @@ def _settle_form(request: HttpRequest, evidence: Evidence) -> SettleForm:
     """Return the form, with the decision filled in that a link to this page names."""
     wanted = {name: request.GET[name] for name in ("decision", "provider_order_id") if name in request.GET}
     return SettleForm(request.POST or None, order=evidence.order, evidence=evidence.mark, initial=wanted)
+
+
+def _about(order: Order, form: SettleForm | EndForm) -> dict[str, object]:
+    return {"original": order, "order": order, "form": form, "back": page_of(order)}
 
 
 def _reason_of(form: SettleForm | EndForm) -> str:

@@ -108,10 +108,10 @@ def _what_happens(meaning: Meaning, found: list[Held], words: dict[str, Any]) ->
 
 def _searched_for(count: int) -> str:
     said = ngettext(
-        "%(count)s more is still searched for at the provider: it stays held until that is done, for ten "
-        "minutes at most, and is settled by itself then.",
-        "%(count)s more are still searched for at the provider: they stay held until that is done, for ten "
-        "minutes at most, and are settled by themselves then.",
+        "%(count)s held order is still searched for at the provider: it stays held until that is done, for "
+        "ten minutes at most, and is settled by itself then.",
+        "%(count)s held orders are still searched for at the provider: they stay held until that is done, "
+        "for ten minutes at most, and are settled by themselves then.",
         count,
     )
     return said % {"count": count}
@@ -119,14 +119,17 @@ def _searched_for(count: int) -> str:
 
 def _left_alone(count: int) -> str:
     said = ngettext(
-        "%(count)s more stays held: an order that may be it was found at the provider. Settle it alone.",
-        "%(count)s more stay held: orders that may be they were found at the provider. Settle each alone.",
+        "%(count)s held order stays so: an order that may be it was found at the provider. Settle it alone.",
+        "%(count)s held orders stay so: orders that may be they were found at the provider. Settle each "
+        "alone.",
         count,
     )
     return said % {"count": count}
 
 
 def _to_orders(meaning: Meaning, orders: list[Held], words: dict[str, Any]) -> list[str]:
+    if not orders:
+        return [_("No held order is settled by this now.")]
     count, charge = len(orders), shown(_sum_of(orders))
     words = words | {"count": count, "charge": charge}
     if meaning == Meaning.REFUSED:
@@ -159,7 +162,7 @@ def _queued(meaning: Meaning, words: dict[str, Any]) -> list[str]:
     )
     twice = _("If %(provider)s has one of them already, it is delivered twice, and you pay for both.")
     halted = _("%(provider)s is halted until you let it go on.")
-    lines = [halted, sent_again, twice] if meaning == Meaning.HALT and words["count"] else [sent_again, twice]
+    lines = [halted, sent_again, twice] if meaning == Meaning.HALT else [sent_again, twice]
     return [line % words for line in lines]
 
 

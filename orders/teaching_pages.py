@@ -7,11 +7,11 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern
 from django.utils.translation import gettext, ngettext
 
 from money.display import shown
-from orders.confirming import ConfirmedPages, page_of, user_of
+from orders.confirming import ConfirmedPages, is_going_back, page_of, user_of
 from orders.models import Order
 from orders.teaching import settle_held
 from orders.teaching_form import TeachForm
@@ -24,10 +24,6 @@ TOLD_OF = 20
 
 class TeachingPages(ConfirmedPages):
     """The page that teaches, for the admin of orders."""
-
-    def has_teach_permission(self, request: HttpRequest) -> bool:
-        """Let those teach who may decide of orders and keep what texts mean."""
-        return self.has_work_permission(request) and request.user.has_perm("catalog.add_taughttext")
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page."""
@@ -52,15 +48,15 @@ class TeachingPages(ConfirmedPages):
             self.message_user(request, said % words, messages.ERROR)
             return redirect(page_of(order))
         form = TeachForm(request.POST or None, order=order)
-        if form.is_valid():
+        if form.is_valid() and not is_going_back(request):
             if "confirmed" not in request.POST:
                 return self._confirm_teaching(request, form)
             if form.teach(user_of(request)):
                 settled = settle_held(order.provider_id, first=order.pk, at_most=AT_ONCE)
                 self._tell(request, order, settled)
                 return redirect(page_of(order))
-        title = gettext("Teach this text a class")
-        return self._page(request, "teach", title=title, order=order, form=form, back=page_of(order))
+        context = {"original": order, "order": order, "form": form, "back": page_of(order)}
+        return self._page(request, "teach", title=gettext("Teach this text a class"), **context)
 
     def _confirm_teaching(self, request: HttpRequest, form: TeachForm) -> HttpResponse:
         return self._confirm(
@@ -68,8 +64,8 @@ class TeachingPages(ConfirmedPages):
             title=gettext("Teach this text a class"),
             lines=form.consequences(),
             button=gettext("Teach it"),
-            back=reverse("admin:orders_order_teach", args=[form.order.pk]),
             hidden=[(name, form.cleaned_data[name]) for name in form.fields],
+            order=form.order,
         )
 
     def _tell(self, request: HttpRequest, order: Order, settled: list[Order]) -> None:

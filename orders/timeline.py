@@ -7,7 +7,9 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from catalog.fault_words import quoted
 from money.display import shown
+from orders.delaying import is_delayed
 from orders.models import Order, OrderEvent
 
 Status = Order.Status
@@ -59,6 +61,11 @@ NEXT = {
     Status.CANCELED: gettext_lazy("It ended. The charge was returned to your wallet in full."),
 }
 
+DELAYED = gettext_lazy(
+    "It waits to be sent for work, and will be sent by itself. That can take a while; nothing is lost, and "
+    "your money is safe meanwhile."
+)
+
 CANCEL_STANDING = {
     CancelState.WANTED: gettext_lazy("You asked to cancel it. Until it has stopped, it may still go on."),
     CancelState.TAKEN: gettext_lazy(
@@ -95,9 +102,16 @@ def shown_status_label(order: Order) -> str:
     return str(Status(shown_status(order)).label)
 
 
+def status_in_words(text: str) -> str:
+    """Return a status that we know by its label, for staff; any other in quotes, "—" for none."""
+    if text in Status.values:
+        return str(Status(text).label)
+    return quoted(text) if text else "—"
+
+
 def what_next(order: Order) -> str:
     """Return what happens next with an order, in the language of the page."""
-    return str(NEXT[Status(order.status)])
+    return str(DELAYED if is_delayed(order) else NEXT[Status(order.status)])
 
 
 def progress(order: Order) -> Progress | None:

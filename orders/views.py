@@ -109,7 +109,8 @@ def _tabs(counts: dict[str, int]) -> list[dict[str, object]]:
 @vary_on_headers("HX-Request")  # one address, two answers: a cache keeps them apart
 def detail(request: UserRequest, order_id: int) -> HttpResponse:
     """Show one order; htmx asks for its changing part alone."""
-    order = get_object_or_404(Order.objects.select_related("service"), pk=order_id, customer=request.user)
+    orders = Order.objects.select_related("service", "provider").defer("provider__key")
+    order = get_object_or_404(orders, pk=order_id, customer=request.user)
     context = {
         "order": order,
         "steps": timeline(order),

@@ -17,8 +17,8 @@ from catalog.models import Provider
 from orders.confirming import user_of
 from orders.deciding import SendAgainForm, what_sending_again_does
 from orders.errors import EvidenceChanged, NotForSettling
-from orders.evidence import Evidence, evidence_for
-from orders.models import Order
+from orders.evidence import Evidence, evidence_for, lost_answers_of
+from orders.models import LostAnswer, Order
 from orders.settling import settle_send_again
 from orders.settling_pages import SettlingPages
 from orders.tracing import search_now
@@ -28,6 +28,8 @@ PER_PAGE = 20
 
 COUNTED = 99
 """Up to how many are counted for the sidebar, which every page shows."""
+
+SHOWN_FOUND = 5
 
 CHOSEN = "chosen"
 """The name of the boxes by which orders are chosen."""
@@ -55,6 +57,7 @@ class WaitingPages(SettlingPages):
             "providers": Provider.objects.order_by("name").values_list("pk", "name"),
             "statuses": [(status.value, status.label) for status in Order.Status if _waits(status)],
             "chosen": {name: request.GET.get(name, "") for name in ("provider", "status")},
+            "can_teach": self.has_teach_permission(request),
             "checkbox_class": " ".join(CHECKBOX_CLASSES),
             "select_class": " ".join(SELECT_CLASSES),
         }
@@ -65,8 +68,8 @@ class WaitingPages(SettlingPages):
         order = self._order(request, order_id)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        [evidence] = evidence_for([order])
-        begun = [search.lost for search in evidence.searches if search_now(search.lost.attempt_id)]
+        attempt_ids = lost_answers_of([order]).values_list("attempt", flat=True)
+        begun = [attempt_id for attempt_id in attempt_ids if search_now(attempt_id)]
         if begun and order.status in Order.FOR_A_PERSON:
             said = gettext("Order %(id)s is searched for at %(provider)s as soon as it can be.")
             self.message_user(request, said % {"id": order.pk, "provider": order.provider})
@@ -91,34 +94,37 @@ class WaitingPages(SettlingPages):
         """Send again, of the orders chosen, those that are surely nowhere, and still as they were shown."""
         seen = _seen(request.POST.getlist(CHOSEN)[:PER_PAGE])
         evidences = evidence_for(list(self.get_queryset(request).filter(pk__in=seen).order_by("pk")))
-        nowhere = [each for each in evidences if _is_nowhere(each) and each.mark == seen[each.order.pk]]
-        others = [evidence.order for evidence in evidences if evidence not in nowhere]
-        if not nowhere:
-            for order in others:
-                self.message_user(request, _left_alone(order), messages.WARNING)
-            if not others:
-                self.message_user(request, gettext("Choose orders that wait for a decision."), messages.ERROR)
-            return redirect("admin:orders_order_waiting")
+        against = {each.order.pk: _against_sending(each, seen=seen[each.order.pk]) for each in evidences}
+        nowhere = [evidence for evidence in evidences if not against[evidence.order.pk]]
+        left_alone = [
+            _left_alone(evidence.order, why) for evidence in evidences if (why := against[evidence.order.pk])
+        ]
         form = SendAgainForm(request.POST if "confirmed" in request.POST else None)
-        if not form.is_valid():
-            return self._confirm_send_again(request, form, nowhere, others)
+        if nowhere and not form.is_valid():
+            return self._confirm_send_again(request, form, nowhere, left_alone)
         for evidence in nowhere:
             self._send_one_again(request, evidence, why=form.cleaned_data["why"])
-        for order in others:
-            self.message_user(request, _left_alone(order), messages.WARNING)
-        return redirect("admin:orders_order_waiting")
+        for line in left_alone:
+            self.message_user(request, line, messages.WARNING)
+        if not evidences:
+            self.message_user(request, gettext("Choose orders that wait for a decision."), messages.ERROR)
+        return redirect(_list_as_narrowed(request))
 
     def _send_one_again(self, request: HttpRequest, evidence: Evidence, *, why: str) -> None:
         order = evidence.order
         try:
             settle_send_again(order.pk, actor=user_of(request), why=why, evidence=evidence.mark)
-        except (NotForSettling, EvidenceChanged):
-            self.message_user(request, _left_alone(order), messages.WARNING)
+        except NotForSettling:
+            order.refresh_from_db(fields=["status"])
+            self.message_user(request, _left_alone(order, _waits_no_more(order)), messages.WARNING)
+            return
+        except EvidenceChanged:
+            self.message_user(request, _left_alone(order, _changed()), messages.WARNING)
             return
         self.message_user(request, gettext("Order %(id)s is settled.") % {"id": order.pk})
 
     def _confirm_send_again(
-        self, request: HttpRequest, form: SendAgainForm, nowhere: list[Evidence], others: list[Order]
+        self, request: HttpRequest, form: SendAgainForm, nowhere: list[Evidence], left_alone: list[str]
     ) -> HttpResponse:
         does = [what_sending_again_does(evidence.order) for evidence in nowhere]
         doubt = gettext(
@@ -128,9 +134,9 @@ class WaitingPages(SettlingPages):
         return self._confirm(
             request,
             title=gettext("Send again"),
-            lines=[*does, doubt, *(_left_alone(order) for order in others)],
+            lines=[*does, doubt, *left_alone],
             button=gettext("Yes, send again"),
-            back=reverse("admin:orders_order_waiting"),
+            back=_list_as_narrowed(request),
             hidden=[(CHOSEN, f"{evidence.order.pk}:{evidence.mark}") for evidence in nowhere],
             form=form,
         )
@@ -156,19 +162,56 @@ def _seen(boxes: Sequence[str]) -> dict[int, str]:
     return {number_in(order_id): mark for order_id, _, mark in parts}
 
 
-def _is_nowhere(evidence: Evidence) -> bool:
-    """Tell whether an order's every lost answer was searched for in full, and nothing speaks for it."""
-    searches = evidence.searches
-    searched = bool(searches) and all(search.found_nothing for search in searches)
-    return searched and not evidence.speaks_for_placed
+def _against_sending(evidence: Evidence, *, seen: str) -> str:
+    """Return why an order is not sent again together with others; "" for one that is surely nowhere.
 
-
-def _left_alone(order: Order) -> str:
-    text = gettext(
-        "Order %(id)s is left alone: it was not searched for in full, something speaks for its having been "
-        "placed, or something changed since you opened the page."
+    Its every lost answer was searched for in full, nothing was found, and nothing speaks for its having been
+    placed; and all that is as its mark `seen` says.
+    """
+    if evidence.order.status not in Order.FOR_A_PERSON:
+        return _waits_no_more(evidence.order)
+    unfinished = [search.lost for search in evidence.searches if not search.found_nothing]
+    reasons = (
+        (bool(evidence.found), _found(evidence)),
+        (
+            evidence.speaks_for_placed,
+            gettext("a later answer, or the money, speaks for its having been placed"),
+        ),
+        (not evidence.searches, gettext("it was never searched for at the provider")),
+        (bool(unfinished), _not_whole(unfinished)),
+        (evidence.mark != seen, _changed()),
     )
-    return text % {"id": order.pk}
+    return next((text for applies, text in reasons if applies), "")
+
+
+def _found(evidence: Evidence) -> str:
+    numbers = ", ".join(str(candidate.number) for candidate in evidence.found[:SHOWN_FOUND])
+    return gettext("the search found what may be it: %(ids)s") % {"ids": numbers}
+
+
+def _not_whole(unfinished: Sequence[LostAnswer]) -> str:
+    states = ", ".join(sorted({str(lost.get_state_display()) for lost in unfinished}))
+    return gettext("it was not searched for in full (%(states)s)") % {"states": states}
+
+
+def _waits_no_more(order: Order) -> str:
+    return gettext("it does not wait for a decision, it is now: %(status)s") % {
+        "status": order.get_status_display()
+    }
+
+
+def _changed() -> str:
+    return gettext("something changed since you opened the page")
+
+
+def _left_alone(order: Order, why: str) -> str:
+    return gettext("Order %(id)s is left alone: %(why)s.") % {"id": order.pk, "why": why}
+
+
+def _list_as_narrowed(request: HttpRequest) -> str:
+    """Return the list as it was narrowed, and the page of it: what is chosen is posted to that address."""
+    query = request.GET.urlencode()
+    return reverse("admin:orders_order_waiting") + (f"?{query}" if query else "")
 
 
 def _where_from(request: HttpRequest) -> str:

@@ -152,7 +152,9 @@ if REDIS_URL:
         # A request that wakes a worker does not wait for a broker that is down: one try.
         "max_retries": 0,
         "socket_connect_timeout": 2,
-        "socket_timeout": 30,
+        # One that is there and silent keeps a request, or a worker that is to end, for a few of these at
+        # most. A worker's wait for messages is longer, but not one wait: Redis ends each after a second.
+        "socket_timeout": 5,
         "global_keyprefix": env("REDIS_PREFIX", default="panel:"),
     }
 else:
@@ -315,6 +317,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/favicon.svg")}
     ],
     "SITE_URL": "/",
+    "STYLES": [lambda request: static("css/admin.css")],
     "SHOW_LANGUAGES": True,
     "SIDEBAR": {"navigation": "panel.sidebar.navigation"},
 }

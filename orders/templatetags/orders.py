@@ -6,13 +6,17 @@ from django import template
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
+from catalog.fault_words import rule_in_words, text_in_words
 from orders.models import Order
-from orders.timeline import shown_status, shown_status_label
+from orders.timeline import shown_status, shown_status_label, status_in_words
 
 register = template.Library()
 
 register.filter("shown_status", shown_status)
 register.filter("status_label", shown_status_label)
+register.filter("status_in_words", status_in_words)
+register.filter("rule_in_words", rule_in_words)
+register.filter("text_in_words", text_in_words)
 
 COLOURS = {
     Order.Status.PENDING: "secondary",

@@ -3,6 +3,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client as Browser
@@ -101,6 +102,15 @@ def test_the_key_goes_in_and_never_comes_out(operator: Browser) -> None:
     assert "n3w-k3y" not in get(operator, f"provider/{provider.pk}/history/")
 
 
+def test_who_may_only_look_sees_a_provider(client: Browser, sasha: User) -> None:
+    provider = make_provider(key="5up3r-s3cr3t")
+    sasha.user_permissions.set(Permission.objects.filter(codename="view_provider"))
+    client.force_login(sasha)
+    html = get(client, f"provider/{provider.pk}/change/")
+    assert provider.url in html
+    assert "5up3r-s3cr3t" not in html
+
+
 def test_another_address_needs_the_key_too(operator: Browser) -> None:
     provider = make_provider(key="5up3r-s3cr3t")
     moved = settings_of(provider, url="https://elsewhere.example.com/api/v2")
@@ -177,7 +187,8 @@ def test_halting_and_resuming_by_hand(operator: Browser, provider: Provider) -> 
     said = act(operator, "provider", "halt_by_hand", provider, other)
     assert sorted(said) == sorted([f"{provider} is halted.", "z was halted before."])
     assert Provider.objects.get(pk=provider.pk).halt_text == "halted by olga@example.com"
-    assert "halted: Invalid API key (key)" in get(operator, "provider/")
+    assert "“Invalid API key”" in get(operator, "provider/")
+    assert ">by_hand</code>" in get(operator, "provider/")
 
     act(operator, "provider", "resume", provider, other)
     assert not Provider.objects.filter(halted_at__isnull=False).exists()

@@ -10,12 +10,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from catalog.models import Service
+from catalog.halting import halt
+from catalog.models import Provider, Service
 from orders.life import Event, note
 from orders.models import Attempt, Order, OrderEvent
 from orders.polling import record_answer
 from tests.factories import LINK, credit, fill_table, make_provider, make_service, place
 from tests.orders.acting import accept, said
+from tests.orders.losses import candidate
 from tests.pages import found
 from wallet.models import Transfer
 
@@ -104,6 +106,7 @@ def test_a_search_meets_its_index(two: tuple[Order, Order], term: str, index: st
 def test_filters(operator: Browser, two: tuple[Order, Order]) -> None:
     first, second = two
     Order.objects.filter(pk=first.pk).update(status="held", cancel_state="wanted", provider_order_id=None)
+    first.attempts.update(outcome="unknown_text", provider_order_id="")
 
     for query in (
         {"status__exact": "held"},
@@ -225,21 +228,78 @@ def test_a_long_story_costs_no_more(operator: Browser, order: Order, olga: User)
     assert found_at[0] == found_at[1]
 
 
+def test_a_queued_order_says_what_keeps_it_from_being_sent(operator: Browser, order: Order) -> None:
+    halt(order.provider, rule="key", text="Invalid <b>API</b> key")
+    Service.objects.update(held_text="Its bounds <i>lie</i>.")
+    Provider.objects.update(is_active=False, paced_until=timezone.now() + timedelta(minutes=5))
+
+    html = get(operator, f"order/{order.pk}/change/")
+
+    told = re.findall(r'<div><a class="[^"]*" href="([^"]*)">[^<]*</a>: (.*?)</div>', html)
+    provider = f"/admin/catalog/provider/{order.provider_id}/change/"
+    assert [link for link, _ in told] == [
+        *[provider] * 3,
+        f"/admin/catalog/service/{order.service_id}/change/",
+    ]
+    said = [re.sub(r"<[^>]*>", "", why) for _, why in told]
+    assert said[0] == "not active"
+    assert re.fullmatch(
+        r"halted since .*: the key or the account is refused key; “Invalid &lt;b&gt;.*", said[1]
+    )
+    assert said[2].startswith("asked to wait until")
+    assert said[3] == "held: Its bounds &lt;i&gt;lie&lt;/i&gt;."
+
+
+def test_one_that_is_sent_in_a_moment_is_kept_by_nothing(operator: Browser, order: Order) -> None:
+    assert "halted since" not in get(operator, f"order/{order.pk}/change/")
+    halt(order.provider, rule="key", text="…")
+    accept(order)
+    assert "halted since" not in get(operator, f"order/{order.pk}/change/")
+
+
+def test_codes_are_told_in_words_and_a_providers_words_are_quoted(operator: Browser, order: Order) -> None:
+    silence, words = "no answer (RemoteDisconnected)", "The <b>moon</b> is too bright"
+    at = timezone.now()
+    attempt = Attempt.objects.create(
+        order=order, provider=order.provider, started_at=at, lease_until=at, outcome="later", rule="http_5xx"
+    )
+    note(order, Event.UNCERTAIN, from_status="sending", to_status="uncertain", detail=silence)
+    note(order, Event.HELD, detail=words)
+    note(order, Event.SETTLED, detail="they said so")
+    event = OrderEvent.objects.get(kind="uncertain")
+
+    Order.objects.update(reason=silence)
+    of_order = get(operator, f"order/{order.pk}/change/")
+    pages = (
+        (of_order, get(operator, "orderevent/"), get(operator, f"orderevent/{event.pk}/change/")),
+        (of_order, get(operator, "attempt/"), get(operator, f"attempt/{attempt.pk}/change/")),
+    )
+
+    assert of_order.count("no answer came") == 2  # its reason, and its event's
+    for html in pages[0]:
+        assert re.search(r"no answer came <code [^>]*>no answer \(RemoteDisconnected\)</code>", html)
+        assert "Sending → Uncertain" in html
+    for html in pages[0][:2]:
+        assert "“The &lt;b&gt;moon&lt;/b&gt; is too bright”" in html
+        assert "“they said so”" not in html
+    for html in pages[1]:
+        assert re.search(r"the provider&#x27;s server failed <code [^>]*>http_5xx</code>", html)
+
+
+def test_a_candidates_status_is_told_by_its_label(operator: Browser, order: Order) -> None:
+    known = candidate(order.service, 501, status_text="in_progress")
+    candidate(order.service, 502, status_text="<b>Odd</b>")
+
+    for html in (get(operator, "candidate/"), get(operator, f"candidate/{known.pk}/change/")):
+        assert "In progress" in html
+        assert "in_progress" not in html
+    assert "“&lt;b&gt;Odd&lt;/b&gt;”" in get(operator, "candidate/")
+
+
 # --- Attempts and events ----------------------------------------------------------------------------------
 
 
 def test_attempts_and_events_are_found_by_their_order(operator: Browser, two: tuple[Order, Order]) -> None:
-    now = timezone.now()
-    for order in two:
-        Attempt.objects.create(
-            order=order,
-            provider=order.provider,
-            started_at=now,
-            lease_until=now,
-            outcome="placed",
-            ended_at=now,
-        )
-
     for model, path in ((Attempt, "attempt"), (OrderEvent, "orderevent")):
         assert {row.order for row in found(model, f"#{two[0].pk}")} == {two[0]}
         assert not found(model, "alice").exists()

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -111,12 +112,10 @@ def staff(client: Browser, *codenames: str) -> Browser:
 def test_a_page_offers_what_can_be_done(
     operator: Browser, order: Order, status: str, offered: set[str]
 ) -> None:
-    accept(order)
-    sent = status in ("pending", "completed")
+    if status in ("pending", "completed"):
+        accept(order)
     ended_at = timezone.now() if status == "completed" else None
     Order.objects.update(status=status, ended_at=ended_at)
-    if not sent:
-        Order.objects.update(provider_order_id=None, sent_at=None)
 
     html = shown(operator, order, "change")
 
@@ -202,7 +201,10 @@ def test_many_are_canceled_with_a_word_about_each(operator: Browser, order: Orde
     html = answer.content.decode()
     assert (answer.status_code, said) == (200, [])
     assert f"Order {other.pk} of alice@example.com, 130.00\xa0RUB. It was not sent" in html
-    assert f"Order {late.pk} of alice@example.com, 130.00\xa0RUB. It can no longer be canceled." in html
+    assert (
+        f"Order {late.pk} of alice@example.com, 130.00\xa0RUB. It can no longer be canceled: the provider has"
+        in html
+    )
     assert fresh(order).status == "queued"
 
     _, said = post(operator, "/admin/orders/order/", **data, confirmed="yes")
@@ -212,6 +214,31 @@ def test_many_are_canceled_with_a_word_about_each(operator: Browser, order: Orde
         f"Order {late.pk} cannot be canceled: it has ended, was asked for before, or is too old.",
     ]
     assert [fresh(one).status for one in (order, other, late)] == ["canceled", "canceled", "pending"]
+
+
+@pytest.mark.parametrize(
+    ("news", "words"),
+    [
+        ({"status": "completed", "ended_at": timezone.now()}, "It has ended, as: Completed."),
+        ({"cancel_state": "taken"}, "Canceling was asked for before, and stands so: Taken by the provider."),
+        ({"sent_at": timezone.now() - timedelta(hours=1)}, "It can no longer be canceled: the provider has"),
+    ],
+)
+def test_what_cannot_be_canceled_any_more_offers_no_button(
+    operator: Browser, order: Order, news: dict[str, Any], words: str
+) -> None:
+    accept(order)
+    Order.objects.update(**news)
+    data = {"action": "cancel_orders", "_selected_action": order.pk}
+
+    for html in (
+        shown(operator, order, "cancel"),
+        post(operator, "/admin/orders/order/", **data)[0].content.decode(),
+    ):
+        assert words in html
+        assert "Yes, cancel" not in html
+        assert "No, go back" not in html
+    assert "cancel_wanted" not in kinds(order)
 
 
 def test_too_many_at_once_are_refused(
@@ -288,6 +315,38 @@ def test_a_decision_is_confirmed_by_what_it_does_to_the_money(
     assert fresh(uncertain).status == "uncertain"
     assert kinds(uncertain) == ["placed"]
     assert refunds(uncertain) == []
+
+
+def typed_back(html: str) -> dict[str, str]:
+    """Return what the form of a confirmation posts that goes back."""
+    form = re.search(r'<form method="post" id="go-back">.*?</form>', html, re.DOTALL)
+    assert form
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form[0])
+    assert 'form="go-back"' in html
+    return {name: unescape(value) for name, value in fields}
+
+
+@pytest.mark.parametrize(
+    ("decision", "provider_order_id"), [("placed", "77"), ("refund", ""), ("send_again", "")]
+)
+def test_going_back_from_a_decision_brings_back_what_was_typed(
+    operator: Browser, uncertain: Order, decision: str, provider_order_id: str
+) -> None:
+    data = {"decision": decision, "provider_order_id": provider_order_id, "why": WHY}
+    asked, _ = post(operator, page(uncertain, "settle"), **data, evidence=mark_of(uncertain))
+
+    answer, said = post(operator, page(uncertain, "settle"), **typed_back(asked.content.decode()))
+
+    form = answer.context["form"]
+    assert (said, form.errors) == ([], {})
+    assert {name: form[name].value() for name in data} == data
+    assert 'value="yes"' not in answer.content.decode()
+    assert (fresh(uncertain).status, kinds(uncertain)) == ("uncertain", ["placed"])
+
+
+def test_a_way_back_does_nothing_even_if_it_is_confirmed(operator: Browser, uncertain: Order) -> None:
+    answer, _ = decide(operator, uncertain, "refund", back="yes")
+    assert (answer.status_code, fresh(uncertain).status) == (200, "uncertain")
 
 
 def test_it_was_placed(operator: Browser, olga: User, uncertain: Order) -> None:
@@ -531,6 +590,35 @@ def test_an_end_is_confirmed_by_what_it_does_to_the_money(
     assert words in answer.content.decode()
     assert "the provider &lt;b&gt;says&lt;/b&gt; so" in answer.content.decode()
     assert (fresh(unreadable).status, refunds(unreadable)) == ("in_progress", [])
+
+
+def test_going_back_from_an_end_brings_back_what_was_typed(operator: Browser, unreadable: Order) -> None:
+    data = {"status": "partial", "remains": "250", "why": WHY}
+    asked, _ = post(operator, page(unreadable, "end"), **data, seen=seen_of(unreadable))
+
+    answer, _ = post(operator, page(unreadable, "end"), **typed_back(asked.content.decode()))
+
+    form = answer.context["form"]
+    assert form.errors == {}
+    assert {name: form[name].value() for name in data} == data
+    assert (fresh(unreadable).ended_at, refunds(unreadable)) == (None, [])
+
+
+@pytest.mark.parametrize("name", ["settle", "end", "cancel", "ask"])
+def test_a_page_has_its_title_and_leads_back_to_the_order(
+    operator: Browser, uncertain: Order, name: str
+) -> None:
+    order = accept(uncertain) if name == "end" else uncertain
+    titles = {"settle": "Settle the order", "end": "End the order by hand"}
+    titles |= {"cancel": "Cancel", "ask": "Ask the provider now"}
+
+    html = shown(operator, order, name)
+
+    assert re.search(rf"<h2 [^>]*>{titles[name]}</h2>", html)
+    trail = re.search(r"<h1 .*?</h1>", html, re.DOTALL)
+    assert trail
+    assert re.findall(r'href="([^"]*)"', trail[0]) == ["/admin/orders/order/", page(order, "change")]
+    assert re.sub(r"<[^>]*>|\s", "", trail[0]) == f"Orderschevron_right#{order.pk}"
 
 
 @pytest.mark.parametrize(

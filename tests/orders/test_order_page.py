@@ -7,10 +7,12 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
+from catalog.halting import halt
 from orders.life import Event, move, note
 from orders.models import Order, OrderEvent
 from orders.refunding import owed, refund_up_to
 from tests.factories import credit, make_service, place
+from tests.orders.acting import answered
 from tests.pages import Browser, html, queries_of, text
 from wallet.models import Transfer
 from wallet.statement import balance_of
@@ -39,6 +41,7 @@ def sent(order: Order, status: str, *, ago: int = 0, **fields: Any) -> Order:
         fields["ended_at"] = timezone.now()
     move(order, to=Status.SENDING, event=Event.SENDING)
     move(order, to=status, event=Event.STATUS, provider_order_id=f"p{order.pk}", **fields)
+    answered(order, f"p{order.pk}")
     return order
 
 
@@ -83,6 +86,17 @@ def test_a_fresh_order(browser: Browser, order: Order) -> None:
     ):
         assert words in said
     assert "Delivered" not in said
+
+
+def test_one_that_is_kept_back_is_told_to_wait(browser: Browser, order: Order) -> None:
+    halt(order.provider, rule="key", text="Invalid API key")
+
+    said = text(page(browser, order))
+
+    assert "It waits to be sent for work, and will be sent by itself." in said
+    assert "nothing is lost" in said
+    for secret in ("in a moment", order.provider.name, "Invalid API key"):
+        assert secret not in said
 
 
 def test_under_way_with_its_progress(browser: Browser, order: Order) -> None:

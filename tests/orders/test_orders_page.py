@@ -8,6 +8,7 @@ from accounts.models import User
 from orders.life import Event, move
 from orders.models import Order
 from tests.factories import credit, make_service, place
+from tests.orders.acting import answered
 from tests.pages import Browser, html, queries_of, text
 
 Status = Order.Status
@@ -25,6 +26,7 @@ def sent(order: Order, status: str) -> Order:
     ended = {"ended_at": timezone.now()} if status in Order.ENDED else {}
     move(order, to=Status.SENDING, event=Event.SENDING)
     move(order, to=status, event=Event.STATUS, provider_order_id=f"p{order.pk}", **ended)
+    answered(order, f"p{order.pk}")
     return order
 
 

@@ -1,6 +1,7 @@
 """Teaching the text of a held order a class, over the page itself."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -120,8 +121,30 @@ def test_it_says_how_many_wait_for_a_search(
     _, said = confirm(operator, held)
 
     assert "1 held order ends as canceled" in html
-    assert "1 more is still searched for at the provider: it stays held until that is done" in html
+    assert "1 held order is still searched for at the provider: it stays held until that is done" in html
     assert (fresh(held).status, fresh(other).status, len(said)) == ("canceled", "held", 2)
+
+
+@pytest.mark.parametrize("meaning", ["refused", "later", "halt"])
+def test_with_none_to_settle_it_reads_naturally(operator: Browser, held: Order, meaning: str) -> None:
+    LostAnswer.objects.update(state="searching")
+
+    html = post(operator, held, meaning=meaning)[0].content.decode()
+
+    lines = re.findall(r"<li>(.*?)</li>", html)
+    assert lines[0].endswith("whenever Sandbox says it.")
+    assert lines[1] == "No held order is settled by this now."
+    assert lines[2].startswith("1 held order is still searched for at the provider")
+    assert len(lines) == 3
+
+
+def test_going_back_brings_back_what_was_typed(operator: Browser, held: Order) -> None:
+    answer, _ = post(operator, held, text="is too bright", meaning="later", back="yes")
+
+    form = answer.context["form"]
+    assert (form.errors, form["text"].value(), form["meaning"].value()) == ({}, "is too bright", "later")
+    assert 'form="go-back"' in post(operator, held)[0].content.decode()
+    assert (TaughtText.objects.count(), fresh(held).status) == (0, "held")
 
 
 def test_confirmed_it_is_done_and_told(

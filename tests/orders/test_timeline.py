@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from accounts.models import User
+from catalog.halting import halt
 from orders.canceling import request_cancel
 from orders.life import Event, note
 from orders.models import Order, OrderEvent
@@ -19,6 +20,7 @@ from orders.timeline import (
     progress,
     shown_status,
     shown_status_label,
+    status_in_words,
     timeline,
     what_cancel_does,
     what_next,
@@ -57,7 +59,31 @@ def test_what_a_customer_sees(status: str, shown: str) -> None:
     order = Order(status=status)
     assert shown_status(order) == shown
     assert shown_status_label(order)
-    assert what_next(order)
+
+
+@pytest.mark.parametrize("status", Order.Status.values)
+def test_what_happens_next_is_told(order: Order, status: str) -> None:
+    accept(order)
+    order = fresh(order)
+    order.status = status
+    assert what_next(order) == NEXT[Order.Status(status)]
+
+
+def test_one_that_is_kept_back_is_calmly_said_to_wait(order: Order) -> None:
+    halt(order.provider, rule="funds", text="Not enough funds in the account")
+    said = what_next(fresh(order))
+    assert "nothing is lost" in said
+    assert "in a moment" not in said
+    for secret in (order.provider.name, "funds", "provider", "halted"):
+        assert secret not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("completed", "Completed"), ("in_progress", "In progress"), ("Awaiting", "“Awaiting”"), ("", "—")],
+)
+def test_a_status_that_we_know_is_told_by_its_label(text: str, words: str) -> None:
+    assert status_in_words(text) == words
 
 
 def test_there_are_words_for_every_status() -> None:

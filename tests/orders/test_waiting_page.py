@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from html import escape
 from typing import Any
 
 import pytest
@@ -59,11 +60,12 @@ def post(browser: Browser, address: str = LIST, **data: object) -> tuple[Any, li
     return answer, [str(message) for message in get_messages(answer.wsgi_request)]
 
 
-def left_alone(order: Order) -> str:
-    return (
-        f"Order {order.pk} is left alone: it was not searched for in full, something speaks for its having "
-        "been placed, or something changed since you opened the page."
-    )
+CHANGED = "something changed since you opened the page"
+UNDER_WAY = "it was not searched for in full (Under way)"
+
+
+def left_alone(order: Order, why: str) -> str:
+    return f"Order {order.pk} is left alone: {why}."
 
 
 def box(order: Order) -> str:
@@ -108,9 +110,9 @@ def test_the_list_says_what_is_known(operator: Browser, lost: Order, service: Se
         "alice@example.com paid 130.00\xa0RUB.",
         "× 1000",
         lost.link,
-        "Why it waits: no answer",
+        "Why it waits: “no answer”",
         ": Uncertain",
-        "Rule: read_timeout · HTTP status: 502",
+        "Rule: read_timeout read_timeout · HTTP status: 502",
         "&lt;h1&gt;Bad Gateway&lt;/h1&gt;",
         "Balance before: 1,000.00\xa0RUB, answered as “1000.raw” at",
         "Balance after: 850.00\xa0RUB, answered as “850.raw” at",
@@ -121,8 +123,8 @@ def test_the_list_says_what_is_known(operator: Browser, lost: Order, service: Se
         "Spam &lt;b&gt;protection&lt;/b&gt;",
         "All ids asked about",
         "Its id is above 500 and below 510.",
-        "503 : fits . Status pending, charge 100.00\xa0RUB, remains 1000, start count 7",
-        "504 : differs . Status &lt;i&gt;odd&lt;/i&gt;, charge 7.00\xa0RUB",
+        "503 : fits . Status Pending, charge 100.00\xa0RUB, remains 1000, start count 7",
+        "504 : differs . Status “&lt;i&gt;odd&lt;/i&gt;”, charge 7.00\xa0RUB",
         "Placed with id 503",
     ):
         assert expected in text, expected
@@ -262,6 +264,25 @@ def test_a_form_from_elsewhere_is_refused(olga: User, lost: Order) -> None:
     assert fresh(lost).status == "uncertain"
 
 
+# --- Teaching, from the list ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["waiting", "settle"])
+def test_a_held_orders_text_can_be_taught_from_here(operator: Browser, lost: Order, page: str) -> None:
+    address = LIST if page == "waiting" else f"/admin/orders/order/{lost.pk}/settle/"
+    teach = f"/admin/orders/order/{lost.pk}/teach/"
+    assert teach not in operator.get(address).content.decode()
+    Order.objects.filter(pk=lost.pk).update(status="held")
+    assert teach in operator.get(address).content.decode()
+
+
+def test_who_may_not_teach_is_not_led_there(client: Browser, lost: Order) -> None:
+    Order.objects.filter(pk=lost.pk).update(status="held")
+    browser = staff(client, "view_order", "change_order")
+    for address in (LIST, f"/admin/orders/order/{lost.pk}/settle/"):
+        assert f"/admin/orders/order/{lost.pk}/teach/" not in browser.get(address).content.decode()
+
+
 # --- The sidebar ------------------------------------------------------------------------------------------
 
 
@@ -281,6 +302,20 @@ def test_the_sidebar_counts_what_waits(
     assert badge(operator) == "2"
     monkeypatch.setattr(waiting_pages, "COUNTED", 1)
     assert badge(operator) == "1+"
+
+
+def active(browser: Browser, address: str) -> list[str]:
+    """Return where the entries lead that the sidebar shows as the one that is open."""
+    html = browser.get(address).content.decode()
+    return re.findall(r'<a href="([^"]*)" class="[^"]*\bactive"', html)
+
+
+def test_the_sidebar_shows_one_entry_as_open(operator: Browser, lost: Order) -> None:
+    orders = "/admin/orders/order/"
+    assert active(operator, LIST) == [LIST]
+    for address in (orders, f"{orders}{lost.pk}/change/", f"{orders}{lost.pk}/settle/"):
+        assert active(operator, address) == [orders]
+    assert active(operator, "/admin/orders/orderevent/") == ["/admin/orders/orderevent/"]
 
 
 # --- Search again -----------------------------------------------------------------------------------------
@@ -305,6 +340,31 @@ def test_a_search_leads_back_to_where_it_was_asked_for(operator: Browser, lost: 
         assert post(operator, search, next=page)[0].headers["Location"] == page
     for elsewhere in ("https://evil.example/", "//evil.example", "javascript:alert(1)", ""):
         assert post(operator, search, next=elsewhere)[0].headers["Location"] == LIST
+
+
+def test_a_search_looks_for_nothing_but_the_lost_answers(
+    operator: Browser, lost: Order, django_assert_max_num_queries: Any
+) -> None:
+    with django_assert_max_num_queries(100) as queries:
+        post(operator, f"/admin/orders/order/{lost.pk}/search/")
+    asked = [query["sql"] for query in queries if "orders_candidate" in query["sql"]]
+    assert asked == []
+    assert not any("OVER (PARTITION BY" in query["sql"] for query in queries)
+
+
+@pytest.mark.parametrize("page", ["waiting", "settle"])
+def test_it_says_how_many_calls_a_search_may_make(
+    operator: Browser, lost: Order, page: str, settings: Any
+) -> None:
+    settings.LOST_SEARCH_CALLS = 7
+    address = LIST if page == "waiting" else f"/admin/orders/order/{lost.pk}/settle/"
+    assert "At most 7 calls are made." in words(operator.get(address).content.decode())
+
+    LostAnswer.objects.update(state="waiting", id_after=None)
+
+    said = words(operator.get(address).content.decode())
+    assert "Up to 7 calls are made at once: no later id is known" in said
+    assert "At most 7" not in said
 
 
 def test_without_a_lost_answer_there_is_nothing_to_search_for(operator: Browser, order: Order) -> None:
@@ -332,7 +392,7 @@ def test_it_asks_before_it_sends_again(operator: Browser, customer: User, lost: 
     assert f"Order {lost.pk} of alice@example.com, 130.00\xa0RUB, is sent to Sandbox once more." in text
     assert f"Order {wanted.pk}: alice@example.com wanted it canceled. It is canceled, and 130.00" in text
     assert "it is delivered twice, and you pay the provider twice" in text
-    assert left_alone(searching) in text
+    assert left_alone(searching, UNDER_WAY) in text
     assert re.findall(r'name="chosen" value="(\d+:\w+)"', answer.content.decode()) == [
         box(lost),
         box(wanted),
@@ -354,7 +414,7 @@ def test_those_that_were_not_found_are_sent_again(
     assert said == [
         f"Order {lost.pk} is settled.",
         f"Order {other.pk} is settled.",
-        left_alone(searching),
+        left_alone(searching, UNDER_WAY),
     ]
     assert [fresh(order).status for order in (lost, other, searching)] == ["queued", "queued", "uncertain"]
     events = OrderEvent.objects.filter(kind="settled").order_by("order_id")
@@ -418,17 +478,28 @@ def _spent(lost: Order) -> None:
     measured(lost.attempts.get(), 1000, 949)
 
 
-NEWS = [_found, _differing, _going_on, _stopped, _never_searched, _lost_again, _hinted, _spent]
+SPEAKS_FOR_IT = "a later answer, or the money, speaks for its having been placed"
+
+NEWS = [
+    (_found, "the search found what may be it: 503"),
+    (_differing, "the search found what may be it: 503"),
+    (_going_on, UNDER_WAY),
+    (_stopped, "it was not searched for in full (Stopped: too many ids)"),
+    (_never_searched, "it was never searched for at the provider"),
+    (_lost_again, "it was not searched for in full (Waits for a later order's id)"),
+    (_hinted, SPEAKS_FOR_IT),
+    (_spent, SPEAKS_FOR_IT),
+]
 
 
-@pytest.mark.parametrize("news", NEWS)
+@pytest.mark.parametrize(("news", "why"), NEWS)
 @pytest.mark.parametrize("confirmed", [{}, {"confirmed": "yes", "why": WHY}])
 def test_what_may_have_been_placed_is_left_alone(
-    operator: Browser, lost: Order, news: Any, confirmed: dict[str, str]
+    operator: Browser, lost: Order, news: Any, why: str, confirmed: dict[str, str]
 ) -> None:
     news(lost)
     answer, said = post(operator, chosen=box(lost), **confirmed)
-    assert (answer.status_code, said) == (302, [left_alone(lost)])
+    assert (answer.status_code, said) == (302, [left_alone(lost, why)])
     assert (fresh(lost).status, kinds(lost)) == ("uncertain", ["placed"])
 
 
@@ -444,10 +515,18 @@ def _unwanted(lost: Order) -> None:
     Order.objects.filter(pk=lost.pk).update(cancel_state="wanted")
 
 
-@pytest.mark.parametrize("news", [_sent_again_in_vain, _unwanted, _settled, _found])
+@pytest.mark.parametrize(
+    ("news", "why"),
+    [
+        (_sent_again_in_vain, CHANGED),
+        (_unwanted, CHANGED),
+        (_settled, "it does not wait for a decision, it is now: Canceled"),
+        (_found, "the search found what may be it: 503"),
+    ],
+)
 @pytest.mark.parametrize("confirming", [False, True])
 def test_what_changed_since_the_page_was_shown_is_left_alone(
-    operator: Browser, lost: Order, confirming: bool, news: Any
+    operator: Browser, lost: Order, confirming: bool, news: Any, why: str
 ) -> None:
     page = operator.post(LIST, {"chosen": box(lost)}).content.decode() if confirming else shown(operator)
     [chosen] = re.findall(r'name="chosen" value="([^"]*)"', page)
@@ -456,7 +535,7 @@ def test_what_changed_since_the_page_was_shown_is_left_alone(
 
     for confirmed in ({}, {"confirmed": "yes", "why": WHY}):
         answer, said = post(operator, chosen=chosen, **confirmed)
-        assert (answer.status_code, said) == (302, [left_alone(lost)])
+        assert (answer.status_code, said) == (302, [left_alone(lost, why)])
 
     assert fresh(lost).status != "queued"
     assert kinds(lost).count("settled") == settled
@@ -464,7 +543,7 @@ def test_what_changed_since_the_page_was_shown_is_left_alone(
 
 def test_a_box_without_evidence_decides_nothing(operator: Browser, lost: Order) -> None:
     _, said = post(operator, chosen=lost.pk, why=WHY, confirmed="yes")
-    assert (said, fresh(lost).status) == ([left_alone(lost)], "uncertain")
+    assert (said, fresh(lost).status) == ([left_alone(lost, CHANGED)], "uncertain")
 
 
 def test_money_that_others_spent_says_nothing(operator: Browser, lost: Order) -> None:
@@ -473,9 +552,16 @@ def test_money_that_others_spent_says_nothing(operator: Browser, lost: Order) ->
     assert fresh(lost).status == "queued"
 
 
-@pytest.mark.parametrize("news", [_found, _lost_again, _settled])
+@pytest.mark.parametrize(
+    ("news", "why"),
+    [
+        (_found, CHANGED),
+        (_lost_again, CHANGED),
+        (_settled, "it does not wait for a decision, it is now: Canceled"),
+    ],
+)
 def test_what_became_known_between_the_look_and_the_lock_is_left_alone(
-    operator: Browser, lost: Order, news: Any, monkeypatch: pytest.MonkeyPatch
+    operator: Browser, lost: Order, news: Any, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = waiting_pages.settle_send_again
 
@@ -486,7 +572,7 @@ def test_what_became_known_between_the_look_and_the_lock_is_left_alone(
     monkeypatch.setattr(waiting_pages, "settle_send_again", late)
     _, said = post(operator, chosen=box(lost), why=WHY, confirmed="yes")
 
-    assert said == [left_alone(lost)]
+    assert said == [left_alone(lost, why)]
     assert fresh(lost).status in ("uncertain", "canceled")
     assert not OrderEvent.objects.filter(kind="settled", to_status="queued").exists()
 
@@ -519,3 +605,14 @@ def test_what_does_not_wait_is_not_sent_again(operator: Browser, customer: User,
     sent = accept(place(customer, lost.service))
     post(operator, chosen=[box(lost), box(sent)], why=WHY, confirmed="yes")
     assert (fresh(lost).status, fresh(sent).status) == ("queued", "pending")
+
+
+@pytest.mark.parametrize("query", ["?status=uncertain", "?provider=1&page=2"])
+def test_the_list_stays_as_it_was_narrowed(operator: Browser, lost: Order, query: str) -> None:
+    asked, _ = post(operator, LIST + query, chosen=box(lost))
+    sent, _ = post(operator, LIST + query, chosen=box(lost), why=WHY, confirmed="yes")
+    none, _ = post(operator, LIST + query)
+
+    assert f'href="{escape(LIST + query)}"' in asked.content.decode()
+    assert (sent.headers["Location"], none.headers["Location"]) == (LIST + query, LIST + query)
+    assert fresh(lost).status == "queued"
