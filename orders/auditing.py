@@ -17,6 +17,7 @@ from wallet.models import LedgerAccount, Transfer
 
 CHARGE, REFUND = Transfer.Kind.ORDER_CHARGE, Transfer.Kind.ORDER_REFUND
 STATUSES = frozenset(Order.Status.values)
+AT_PROVIDER = Order.OPEN_UPSTREAM | {Order.Status.COMPLETED, Order.Status.PARTIAL}
 
 
 class Leg(NamedTuple):
@@ -39,8 +40,9 @@ def audit_orders() -> Iterator[str]:
     Proves that each order was charged once, what its quantity costs at its price, by the transfer that bears
     its number, from its own customer's wallet, that its refunds in the ledger
     are those it counts, went to the same wallet, fit its status and are not above its charge, that no order's
-    money moved without an order, that no order was given up, or waits to be sent, that the provider has, and
-    that none was placed twice but after a person's decision.
+    money moved without an order, that no order was given up, or waits to be sent, that the provider has, that
+    none was placed twice but after a person's decision, and that the provider's id of each that it is said to
+    have was given: by a call's answer, a person or a search.
 
     Orders and the ledger are two streams, read side by side: memory does not grow with them. On a busy site
     they agree only within one snapshot (`panel/auditing.py`).
@@ -55,6 +57,7 @@ def audit_orders() -> Iterator[str]:
     yield from _refused_yet_placed()
     yield from _placed_unknown()
     yield from _placed_twice()
+    yield from _given_by_nobody()
 
 
 def _orders() -> Iterator[Order]:
@@ -203,6 +206,33 @@ def _placed_twice() -> Iterator[str]:
         chunk_size=CHUNK
     ):
         yield f"order {order_id}: attempt {pk} was placed as {number}, and the order was placed again"
+
+
+def _given_by_nobody() -> Iterator[str]:
+    """Name the orders that the provider is said to have, by an id of which nothing says where it is from."""
+    # Each in a NOT EXISTS of its own: PostgreSQL joins once for each, where one with OR asks for each row.
+    answered = Attempt.objects.filter(
+        order=OuterRef("pk"),
+        outcome=Attempt.Outcome.PLACED,
+        provider_order_id=OuterRef("provider_order_id"),
+    )
+    # What was found is noted here: a late answer may put another id on the attempt.
+    found = OrderEvent.objects.filter(
+        order=OuterRef("pk"), kind=OrderEvent.Kind.FOUND, detail=OuterRef("provider_order_id")
+    )
+    decided = OrderEvent.objects.filter(
+        order=OuterRef("pk"),
+        kind=OrderEvent.Kind.SETTLED,
+        to_status=Order.Status.PENDING,
+        actor__isnull=False,
+    )
+    orders = Order.objects.filter(
+        ~Exists(answered), ~Exists(found), ~Exists(decided), status__in=AT_PROVIDER
+    ).order_by("pk")
+    for pk, status, number in orders.values_list("pk", "status", "provider_order_id").iterator(
+        chunk_size=CHUNK
+    ):
+        yield f"order {pk}: {status} as {number}, an id that nobody gave"
 
 
 def _decided_since() -> Exists:

@@ -12,6 +12,7 @@ from operations.alerting import close_alerts, raise_alert
 from operations.models import Alert
 from orders.auditing import audit_orders
 from wallet.auditing import audit_ledger
+from wallet.guards import audit_constraints
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +24,13 @@ TOLD_LENGTH = 300
 def audit_money() -> Iterator[str]:
     """Yield what is wrong with the money, a sentence each, as it is found; nothing when all of it agrees.
 
-    Everything is read as it was at one moment: a transaction stays open until the last finding is taken.
+    Everything is read as it was at one moment: a transaction stays open until the last finding is taken. Last
+    come the constraints that keep a thing from being done twice, and a wallet from going below zero.
     """
     with _one_moment():
         yield from audit_ledger()
         yield from audit_orders()
+        yield from audit_constraints("wallet", "orders")
 
 
 def audit_and_tell() -> int:

@@ -9,25 +9,15 @@ from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 
-from django.db import connection
 from django.db.models import Exists, OuterRef
 
+from wallet.guards import audit_triggers
 from wallet.models import Entry, LedgerAccount, Transfer
 
 Kind = LedgerAccount.Kind
 
 CHUNK = 2000
 """Rows that a stream holds at a time."""
-
-TRIGGERS = frozenset(
-    {
-        "wallet_entry_no_update",
-        "wallet_entry_no_delete",
-        "wallet_transfer_no_update",
-        "wallet_transfer_no_delete",
-    }
-)
-POSTGRES_TRIGGERS = TRIGGERS | {"wallet_transfer_balanced", "wallet_entry_balanced"}
 
 # The account of the site's own that a kind of transfer is about, and the signs of what it does to the wallet.
 SIDES: dict[str, tuple[str, frozenset[int]]] = {
@@ -43,7 +33,7 @@ def audit_ledger() -> Iterator[str]:
     Proves that entries sum to zero per transfer, in at least two legs, that each transfer runs between one
     wallet and the account that its kind is about, that stored balances equal their entries and none is below
     zero, that no entry is without its transfer or account, that each account is of a known kind, and that
-    the triggers that keep entries unchanged are in place.
+    the triggers that keep entries unchanged stand as they were made.
 
     Each table is read by a query of its own: on a busy site only one snapshot for all of them agrees with
     itself (`panel/auditing.py`).
@@ -51,7 +41,7 @@ def audit_ledger() -> Iterator[str]:
     yield from _wrong_transfers()
     yield from _wrong_accounts()
     yield from _stray_entries()
-    yield from _missing_triggers()
+    yield from audit_triggers()
 
 
 def _wrong_transfers() -> Iterator[str]:
@@ -103,19 +93,3 @@ def _stray_entries() -> Iterator[str]:
         stray = Entry.objects.filter(~Exists(rows)).order_by("pk").values_list("pk", f"{what}_id")
         for pk, missing in stray.iterator(chunk_size=CHUNK):
             yield f"entry {pk}: its {what} {missing} is not there"
-
-
-def _missing_triggers() -> Iterator[str]:
-    on_postgres = connection.vendor == "postgresql"
-    catalogue = (
-        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
-        " AND tgrelid IN ('wallet_entry'::regclass, 'wallet_transfer'::regclass)"
-        if on_postgres
-        else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-        " AND tbl_name IN ('wallet_entry', 'wallet_transfer')"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(catalogue)
-        there = {row[0] for row in cursor.fetchall()}
-    for name in sorted((POSTGRES_TRIGGERS if on_postgres else TRIGGERS) - there):
-        yield f"trigger {name} is missing: entries could be changed"

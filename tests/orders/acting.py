@@ -1,6 +1,6 @@
 """What tests of orders do to move them on, and how they look at what came of it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.utils import timezone
@@ -52,16 +52,32 @@ def cancel_at_once(order: Order) -> Order:
 
 
 def accept(order: Order, provider_order_id: str = "", *, ago: timedelta = timedelta()) -> Order:
-    """Take an order to where the provider has it, without a call."""
+    """Take an order to where the provider has it, by an attempt that was answered so, without a call."""
     now = timezone.now()
+    number = provider_order_id or f"p{order.pk}"
     Order.objects.filter(pk=order.pk).update(
         status="pending",
-        provider_order_id=provider_order_id or f"p{order.pk}",
+        provider_order_id=number,
         sent_at=now - ago,
         created_at=now - ago,
         due_at=now,
     )
+    answered(order, number, at=now - ago)
     return fresh(order)
+
+
+def answered(order: Order, provider_order_id: str, *, at: datetime | None = None) -> None:
+    """Write the attempt that gave an order its id, for tests that write the order by themselves."""
+    at = at or timezone.now()
+    Attempt.objects.create(
+        order=order,
+        provider_id=order.provider_id,
+        started_at=at,
+        lease_until=at,
+        ended_at=at,
+        outcome="placed",
+        provider_order_id=provider_order_id,
+    )
 
 
 def said(status: str | None, *, remains: int | None = None, **fields: object) -> OrderStatus:

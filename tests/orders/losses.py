@@ -24,7 +24,8 @@ def attempt_for(order: Order, outcome: str = "uncertain", *, minute: int = 0, **
     plain: dict[str, Any] = {"started_at": at, "ended_at": at + timedelta(seconds=10), "lease_until": at}
     plain |= {"rule": "read_timeout", "outcome": outcome}
     if outcome == "placed":
-        plain |= {"rule": "", "provider_order_id": accept(order).provider_order_id}
+        Attempt.objects.filter(order=accept(order)).update(**plain | {"rule": ""} | fields)
+        return Attempt.objects.get(order=order)
     return Attempt.objects.create(order=order, provider_id=order.provider_id, **plain | fields)
 
 

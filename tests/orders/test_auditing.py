@@ -14,13 +14,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
+from catalog.models import Provider
 from money.fields import MoneyField
+from orders.adopting import adopt
 from orders.auditing import audit_orders
 from orders.forwarding import claim_next
-from orders.models import Attempt, Order, OrderEvent
+from orders.models import Attempt, LostAnswer, Order, OrderEvent
 from orders.outcomes import cancel_unsent, record_outcome
 from orders.polling import record_answer
-from orders.settling import settle_refund, settle_send_again
+from orders.settling import settle_placed, settle_refund, settle_send_again
 from tests.benchmarks.filling import fill_orders
 from tests.factories import credit, place
 from tests.orders.acting import accept, fault, findings, fresh, said
@@ -293,10 +295,9 @@ def test_a_status_that_the_money_does_not_fit(order: Order, tamper: Callable[[Or
 @pytest.mark.parametrize("status", sorted(set(Order.Status) - Order.ENDED))
 def test_a_refund_before_the_end(order: Order, wallet: LedgerAccount, status: str) -> None:
     write(REFUND, "early", order.pk, (system_account(Kind.SALES), -5), (wallet, 5))
-    number = f"p{order.pk}" if status in Order.OPEN_UPSTREAM else None
-    Order.objects.filter(pk=order.pk).update(
-        status=status, provider_order_id=number, refunded=Decimal(5), ended_at=None
-    )
+    if status in Order.OPEN_UPSTREAM:
+        accept(order)
+    Order.objects.filter(pk=order.pk).update(status=status, refunded=Decimal(5), ended_at=None)
     assert list(audit_orders()) == [f"order {order.pk}: {status} with refunds of 5.000000"]
 
 
@@ -410,6 +411,72 @@ def test_an_older_decision_explains_nothing(order: Order, olga: User) -> None:
     ]
 
 
+def claim(order: Order, status: str = "pending", number: str = "17") -> None:
+    """Write that the provider has an order, and nothing of how that came to be."""
+    ended_at = timezone.now() if status in Order.ENDED else None
+    Order.objects.filter(pk=order.pk).update(
+        status=status, provider_order_id=number, remains=0, ended_at=ended_at
+    )
+
+
+def nobody_gave(order: Order, status: str = "pending", number: str = "17") -> list[str]:
+    return [f"order {order.pk}: {status} as {number}, an id that nobody gave"]
+
+
+@pytest.mark.parametrize("status", ["pending", "processing", "in_progress", "completed", "partial"])
+def test_an_id_that_nobody_gave(order: Order, status: str) -> None:
+    claim(order, status)
+    assert list(audit_orders()) == nobody_gave(order, status)
+
+
+def test_an_id_other_than_the_call_s(order: Order) -> None:
+    attempted(order, Placed("17", ""))
+    assert list(audit_orders()) == []
+    claim(order, number="18")
+    assert list(audit_orders()) == nobody_gave(order, number="18")
+
+
+def test_an_id_that_another_order_s_call_gave(order: Order, customer: User) -> None:
+    other = place(customer, order.service)
+    attempted(order, Placed("17", ""))
+    claim(order, number="18")
+    claim(other)
+    assert list(audit_orders()) == [*nobody_gave(order, number="18"), *nobody_gave(other)]
+
+
+def test_an_id_that_a_person_gave(order: Order, olga: User) -> None:
+    attempted(order, fault(Uncertain))
+    settle_placed(order.pk, provider_order_id="17", actor=olga, why="seen there")
+    assert list(audit_orders()) == []
+
+
+def test_a_decision_to_send_again_gives_no_id(order: Order, olga: User) -> None:
+    attempted(order, fault(Uncertain))
+    settle_send_again(order.pk, actor=olga, why="it was not there")
+    claim(order)
+    assert list(audit_orders()) == nobody_gave(order)
+
+
+def test_an_id_beside_a_call_without_an_answer_is_given_by_nobody(order: Order) -> None:
+    attempt = attempted(order, fault(Uncertain))
+    Attempt.objects.filter(pk=attempt.pk).update(provider_order_id="17")
+    claim(order)
+    assert list(audit_orders()) == nobody_gave(order)
+
+
+def test_an_id_that_a_search_found(order: Order) -> None:
+    attempt = attempted(order, fault(Uncertain))
+    Provider.objects.update(lost_answers=Provider.LostAnswers.ADOPT)
+    assert adopt(LostAnswer.objects.get(attempt=attempt), number=17)
+    assert list(audit_orders()) == []
+
+    # A late answer writes its own id over the one that was found.
+    Attempt.objects.filter(pk=attempt.pk).update(outcome="placed", provider_order_id="18")
+    assert list(audit_orders()) == []
+    claim(order, number="19")
+    assert list(audit_orders()) == nobody_gave(order, number="19")
+
+
 def test_two_orders_cannot_have_one_provider_id(order: Order, customer: User) -> None:
     accept(order, "17")
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -434,7 +501,7 @@ def test_as_many_statements_for_many_as_for_few(order: Order, customer: User, si
         place(customer, order.service)
     with CaptureQueriesContext(connection) as statements:
         assert list(audit_orders()) == []
-    assert len(statements) == 6
+    assert len(statements) == 7
 
 
 def test_amounts_are_compared_exactly(order: Order, wallet: LedgerAccount) -> None:

@@ -218,12 +218,12 @@ def test_provider_that_only_redirects_is_halted(order: Order, server: ScriptedSe
         server.script["any"] = server.script["balance"] = moved(status, other.url)
         forward(order.provider)
         forward_at_once(order)
+        assert outcomes(order) == [("halt", "misconfigured")]
         accept(order, "1242")
         poll_at_once(order)
         assert other.calls == []
     assert server.actions().count("add") == 1
     assert fresh(order).provider.halt_rule == "misconfigured"
-    assert outcomes(order) == [("halt", "misconfigured")]
     assert_money_stays(order)
 
 

@@ -541,7 +541,7 @@ def test_an_id_that_another_order_has(order: Order, customer: User, service: Ser
     assert (order.status, order.provider_order_id) == ("uncertain", None)
     assert fresh(other).provider_order_id == "1242"
     assert outcomes(order) == [("uncertain", "id_taken")]
-    attempt = Attempt.objects.get()
+    attempt = order.attempts.get()
     assert attempt.provider_order_id == "", "which id it has, if any, is to be found out"
     assert "1242" in attempt.answer, "the evidence stays"
     assert Alert.objects.get().cause == f"order:{order.pk}"

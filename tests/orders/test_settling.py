@@ -23,6 +23,7 @@ from orders.settling import is_provider_id, settle_placed, settle_refund, settle
 from tests.factories import place
 from tests.orders.acting import (
     accept,
+    answered,
     cancel_at_once,
     fault,
     forward,
@@ -162,6 +163,8 @@ def test_of_two_people_the_first_counts(
 def test_only_what_waits_for_a_person(order: Order, olga: User, status: str, decision: str) -> None:
     provider_order_id = "1" if status in Order.OPEN_UPSTREAM else None
     Order.objects.update(status=status, provider_order_id=provider_order_id)
+    if provider_order_id:
+        answered(order, provider_order_id)
     with pytest.raises(NotForSettling):
         DECISIONS[decision](order, olga)
     assert (fresh(order).status, fresh(order).provider_order_id) == (status, provider_order_id)

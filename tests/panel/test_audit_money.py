@@ -8,7 +8,7 @@ from django.core.management import call_command, execute_from_command_line
 from accounts.models import User
 from orders.models import Order
 from tests.factories import credit, make_service, place
-from tests.wallet.tampering import run, unprotect
+from tests.wallet.tampering import replace_constraint, run, unprotect
 from wallet.ledger import wallet_of
 from wallet.models import Entry, Transfer
 
@@ -117,6 +117,20 @@ def test_findings_as_json(order: Order) -> None:
         "ok": False,
         "findings": [f"order {order.pk}: charge 129.999990, its customer's wallet moved -130.000000"],
     }
+
+
+@pytest.mark.tampers
+@pytest.mark.parametrize(
+    ("table", "guard"),
+    [
+        ("orders_attempt", "orders_attempt_one_open"),
+        ("wallet_ledgeraccount", "wallet_account_balance_not_negative"),
+    ],
+)
+def test_a_guard_that_is_gone(order: Order, table: str, guard: str) -> None:
+    replace_constraint(table, guard)
+
+    assert audit() == (1, f"constraint {guard} of {table} is missing\n")
 
 
 @pytest.mark.tampers

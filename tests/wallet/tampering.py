@@ -61,6 +61,54 @@ def triggers_of(table: str) -> list[str]:
         return sorted(row[0] for row in cursor.fetchall())
 
 
+def replace_constraint(table: str, name: str, instead: str = "") -> None:
+    """Put another constraint in the place of a table's; the end of the test's transaction brings it back."""
+    if connection.vendor == "postgresql":
+        run("SET CONSTRAINTS ALL IMMEDIATE")  # what waits for the commit would hold the table
+        run(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
+        run(f"DROP INDEX IF EXISTS {name}")
+        if instead:
+            run(f"ALTER TABLE {table} ADD {instead}")
+    elif f'"{name}"' in (sql := _table(table)):
+        begin = sql.index(f'CONSTRAINT "{name}"')
+        _write_table(table, sql[:begin] + (instead or "CHECK (1)") + sql[_end(sql, begin) :])
+    else:
+        run(f"DROP INDEX {name}")
+
+
+def drop_unique(table: str, column: str) -> None:
+    """Let a column hold a value twice; the end of the test's transaction makes it unique again."""
+    if connection.vendor == "postgresql":
+        run("SET CONSTRAINTS ALL IMMEDIATE")
+        run(f"ALTER TABLE {table} DROP CONSTRAINT {table}_{column}_key")
+        return
+    head, tail = _table(table).split(f'"{column}"', 1)
+    _write_table(table, f'{head}"{column}"{tail.replace(" UNIQUE", "", 1)}')
+
+
+def _table(name: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = %s", [name])
+        return str(cursor.fetchone()[0])
+
+
+def _write_table(name: str, sql: str) -> None:
+    # SQLite alters no constraint of a table: what its catalogue says of it is written anew.
+    run("PRAGMA writable_schema = ON")
+    run("UPDATE sqlite_master SET sql = %s WHERE type = 'table' AND name = %s", sql, name)
+    run("PRAGMA writable_schema = OFF")
+
+
+def _end(sql: str, begin: int) -> int:
+    """Return where the brackets end that open next."""
+    deep = 0
+    for at in range(sql.index("(", begin), len(sql)):
+        deep += {"(": 1, ")": -1}.get(sql[at], 0)
+        if not deep:
+            return at + 1
+    raise ValueError(sql)
+
+
 def run(sql: str, *values: object) -> int:
     """Run one statement and return how many rows it touched."""
     with connection.cursor() as cursor:

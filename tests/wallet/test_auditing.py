@@ -7,9 +7,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from tests.factories import credit
-from tests.wallet.tampering import past_foreign_keys, run, triggers_of, unchecked, write_transfer
+from tests.wallet.tampering import past_foreign_keys, run, unchecked, write_transfer
 from wallet import ledger
-from wallet.auditing import POSTGRES_TRIGGERS, SIDES, TRIGGERS, audit_ledger
+from wallet.auditing import SIDES, audit_ledger
 from wallet.models import Entry, LedgerAccount, Transfer
 from wallet.statement import balance_of
 
@@ -221,38 +221,6 @@ def test_entries_whose_transfer_is_gone_are_found(wallet: LedgerAccount, tamperi
     assert found == [f"entry {pk}: its transfer {charge.pk} is not there" for pk in legs]
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_a_missing_trigger_is_found(tampering: Unprotect, table: str) -> None:
-    missing = triggers_of(table)
-    tampering(table)
-
-    assert list(audit_ledger()) == [
-        f"trigger {name} is missing: entries could be changed" for name in missing
-    ]
-
-
-@pytest.mark.parametrize("state", ["DISABLE", "ENABLE REPLICA"])
-def test_a_trigger_that_sleeps_is_found(tampering: Unprotect, state: str) -> None:
-    if connection.vendor == "sqlite":
-        assert set(triggers_of("wallet_entry")) < TRIGGERS  # SQLite's cannot sleep
-        return
-    run(f"ALTER TABLE wallet_entry {state} TRIGGER wallet_entry_no_delete")
-
-    assert list(audit_ledger()) == ["trigger wallet_entry_no_delete is missing: entries could be changed"]
-
-
-def test_a_trigger_of_that_name_elsewhere_protects_nothing(tampering: Unprotect) -> None:
-    tampering("wallet_entry")
-    does = (
-        "FOR EACH ROW EXECUTE FUNCTION wallet_refuse_change()"
-        if connection.vendor == "postgresql"
-        else "BEGIN SELECT 1; END"
-    )
-    run(f"CREATE TRIGGER wallet_entry_no_delete BEFORE DELETE ON wallet_ledgeraccount {does}")
-
-    assert "trigger wallet_entry_no_delete is missing: entries could be changed" in list(audit_ledger())
-
-
 @pytest.mark.parametrize("size", [10, 200])
 def test_as_many_statements_for_many_as_for_few(alice: User, size: int) -> None:
     for _ in range(size):
@@ -260,12 +228,6 @@ def test_as_many_statements_for_many_as_for_few(alice: User, size: int) -> None:
     with CaptureQueriesContext(connection) as statements:
         assert list(audit_ledger()) == []
     assert len(statements) == 5
-
-
-def test_all_triggers_are_there(db: None) -> None:
-    there = {name for table in TABLES for name in triggers_of(table)}
-
-    assert there == (POSTGRES_TRIGGERS if connection.vendor == "postgresql" else TRIGGERS)
 
 
 def without_triggers() -> list[str]:
