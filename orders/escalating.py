@@ -6,9 +6,11 @@ The counts are those of `provider-dialects.md`, section 2.
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from catalog.halting import UNNAMED_WAIT_SECONDS, halt
-from catalog.models import Service
+from catalog.holding import hold
+from catalog.models import Service, ServiceHold
 from operations.alerting import raise_alert
 from operations.models import Alert
 from operations.waking import wake
@@ -102,18 +104,17 @@ def switch_service_off(service: Service, text: str) -> None:
         raise_alert(
             Alert.Kind.SERVICE_STOPPED,
             cause=f"service:{service.pk}",
-            text=f"Service {service} is not sold until the next good catalogue: the provider says {text!r}.",
+            text=gettext_noop(
+                "Service %(service)s is not sold until the next good catalogue: the provider says: %(said)s"
+            ),
+            service=service,
+            said=text,
         )
 
 
 def hold_service(service: Service, why: str) -> None:
-    """Stop selling a service until an operator lets it go on."""
-    if Service.objects.filter(pk=service.pk, held_text="").update(held_text=why):
-        raise_alert(
-            Alert.Kind.SERVICE_STOPPED,
-            cause=f"service:{service.pk}",
-            text=f"Service {service} is held. {why}",
-        )
+    """Stop selling a service that the provider refuses or charges wrongly, until somebody lets it go on."""
+    hold(service, ServiceHold.Kind.PROVIDER, why)
 
 
 def _repeated(

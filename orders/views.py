@@ -14,6 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from accounts.models import User
 from accounts.requests import UserRequest, row_id
 from catalog.browsing import categories_on_sale, service_on_sale, services_in
+from catalog.link_rules import rule_for
 from orders import browsing
 from orders.canceling import cancel_until, request_cancel
 from orders.errors import NotCancelable, OrderError
@@ -42,10 +43,11 @@ def new(request: UserRequest) -> HttpResponse:
 def _order_page(
     request: UserRequest, form: OrderForm | None, *, service_id: int | None, status: int = 200
 ) -> HttpResponse:
-    service = service_on_sale(service_id)
+    service = service_on_sale(service_id, customer=request.user)
     if service is not None:
         form = OrderForm.offering(service, customer=request.user) if form is None else form
         form.agree_to(service.price)
+        form.show_example(rule_for(service.pk))
     category_id = service.category_id if service else row_id(request, "category")
     context = {
         "form": form,
@@ -53,7 +55,7 @@ def _order_page(
         "missing": service_id is not None and service is None,
         "category_id": category_id,
         "categories": categories_on_sale(),
-        "services": services_in(category_id) if category_id else [],
+        "services": services_in(category_id, customer=request.user) if category_id else [],
         "twin_words": message_of(form.twin) if form and form.twin else "",
         **_total(request.user, service_id=service_id, quantity=form.quantity_typed() if form else 0),
     }
@@ -63,7 +65,7 @@ def _order_page(
 def _total(customer: User, *, service_id: int | None, quantity: int) -> dict[str, object]:
     balance = balance_of(customer)
     try:
-        offer = quote(service_id or 0, quantity=quantity)
+        offer = quote(service_id or 0, quantity=quantity, customer=customer)
     except OrderError as error:
         return {"balance": balance, "refusal": message_of(error) if quantity else ""}
     left = balance - offer.charge

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from catalog.models import DuplicateLinks
+from catalog.rate_sources import ADDRESSES
 
 
 @register()
@@ -84,6 +85,20 @@ def check_queued_refund(app_configs: Sequence[AppConfig] | None, **kwargs: objec
             id="panel.E005",
         )
     ]
+
+
+@register()
+def check_rates_source(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """panel.E006: RATES_SOURCE is none of those that can be read, or RATES_URL is no address."""
+    wrong = []
+    if settings.RATES_SOURCE not in ("none", *ADDRESSES):
+        wrong.append(f"RATES_SOURCE is {settings.RATES_SOURCE!r}")
+    if settings.RATES_URL and not settings.RATES_URL.startswith(("https://", "http://")):
+        wrong.append(f"RATES_URL is {settings.RATES_URL!r}")
+    if not wrong:
+        return []
+    hint = f"RATES_SOURCE is one of none, {', '.join(ADDRESSES)}; RATES_URL is empty or begins with https://."
+    return [Error(f"{'; '.join(wrong)}.", hint=hint, id="panel.E006")]
 
 
 @register(Tags.security, deploy=True)

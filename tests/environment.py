@@ -9,3 +9,4 @@ os.environ["EMAIL_URL"] = "memorymail://"
 os.environ["SITE_URL"] = "http://127.0.0.1:8000"
 os.environ["SITE_CURRENCY"] = "RUB"
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="panel-tests-")
+os.environ["STAFF_NEED_SECOND_FACTOR"] = "false"

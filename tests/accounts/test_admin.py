@@ -5,7 +5,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group, Permission
 from django.test import Client as Browser
 
-from accounts.models import User
+from accounts.models import CustomerGroup, User
 from tests.factories import make_user
 
 USERS = "/admin/accounts/user/"
@@ -44,17 +44,18 @@ def test_users_are_found_by_address_and_name(operator: Browser, alice: User, bor
         assert "boris@example.com" not in shown
 
 
-def test_a_user_is_added_changed_and_blocked(operator: Browser) -> None:
+def test_a_user_is_added_and_changed(operator: Browser) -> None:
     password = "quite another secret"
     save(operator, f"{USERS}add/", email="New@Example.com", name="", password1=password, password2=password)
     user = User.objects.get(email="new@example.com")
     assert user.check_password(password)
     assert not user.is_staff
 
-    # A switch that is left out of a form is off.
-    save(operator, f"{USERS}{user.pk}/change/", email="new@example.com", name="<b>New</b>")
+    group = CustomerGroup.objects.create(name="Partners")
+    fields = {"email": "new@example.com", "name": "<b>New</b>", "customer_group": group.pk}
+    save(operator, f"{USERS}{user.pk}/change/", **fields)
     user.refresh_from_db()
-    assert (user.name, user.is_active) == ("<b>New</b>", False)
+    assert (user.name, user.customer_group, user.is_active) == ("<b>New</b>", group, True)
     assert "&lt;b&gt;New&lt;/b&gt;" in get(operator, USERS)
 
 
@@ -150,7 +151,7 @@ def test_groups_hold_rights(operator: Browser) -> None:
 
     save(operator, "/admin/auth/group/add/", name="Support", permissions=[right.pk])
 
-    assert list(Group.objects.get().permissions.all()) == [right]
+    assert list(Group.objects.get(name="Support").permissions.all()) == [right]
 
 
 def test_the_right_of_a_group_opens_its_lists(client: Browser) -> None:

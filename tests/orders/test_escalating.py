@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from catalog.halting import resume
+from catalog.holding import let_go
 from catalog.models import Provider, Service
-from catalog.selling import let_go_on
 from operations.models import Alert
 from orders.escalating import unnamed_wait
 from orders.forwarding import claim_next
@@ -139,7 +139,7 @@ def test_quantities_of_another_service_do_not_break_the_row_of_one(customer: Use
 def test_a_held_service_goes_on_by_hand(customer: User, service: Service) -> None:
     for _ in range(3):
         answered(customer, service, QUANTITY)
-    assert let_go_on(Service.objects.get())
+    assert let_go(Service.objects.get())
     assert answered(customer, service, Placed("1", raw="")).status == "pending"
 
 

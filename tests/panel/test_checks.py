@@ -9,6 +9,7 @@ from panel.checks import (
     check_lease,
     check_markup,
     check_queued_refund,
+    check_rates_source,
     check_site_url,
 )
 
@@ -104,3 +105,18 @@ def test_all_are_registered(settings: Any) -> None:
 
 def test_the_settings_as_they_are_pass() -> None:
     assert run_checks() == []
+
+
+@pytest.mark.parametrize("source", ["none", "cbr", "ecb"])
+def test_rates_have_a_known_source(settings: Any, source: str) -> None:
+    settings.RATES_SOURCE, settings.RATES_URL = source, "https://rates.example.com/daily.xml"
+    assert check_rates_source(None) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "url"), [("", ""), ("fed", ""), ("cbr", "file:///etc/passwd"), ("cbr", "x")]
+)
+def test_rates_from_nowhere_are_an_error(settings: Any, source: str, url: str) -> None:
+    settings.RATES_SOURCE, settings.RATES_URL = source, url
+
+    assert ids(check_rates_source(None)) == ["panel.E006"]
