@@ -471,6 +471,7 @@ def test_a_person_said_send_again_and_the_answer_comes_in_time(
     customer: User, service: Service, sandbox: SandboxServer, olga: User
 ) -> None:
     order = place(customer, service)
+    Provider.objects.update(calls_at_once=1)  # so that no call is free for it before the answer is there
     forward_past_the_lease(
         service, sandbox, lambda: settle_send_again(order.pk, actor=olga, why="looks lost").status
     )
