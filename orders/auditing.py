@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from money.amounts import charge_for
 from orders.models import Attempt, Order, OrderEvent
@@ -179,33 +179,27 @@ def _refused_yet_placed() -> Iterator[str]:
 
 
 def _placed_unknown() -> Iterator[str]:
-    # After a person's decision an answer may come too late to count; staff was alerted then.
-    placed = (
-        Attempt.objects.filter(outcome=Attempt.Outcome.PLACED, order__provider_order_id=None)
-        .exclude(_decided_since())
-        .order_by("pk")
-    )
-    for pk, order_id, number in placed.values_list("pk", "order", "provider_order_id").iterator(
-        chunk_size=CHUNK
-    ):
+    for pk, order_id, number in _undecided_placings(Q(order__provider_order_id=None)):
         yield f"order {order_id}: attempt {pk} was placed as {number}, of which the order has nothing"
 
 
 def _placed_twice() -> Iterator[str]:
-    # Sent again by a person who took the first for not placed; staff was alerted when it turned out to be.
-    # From the first one on: of two clocks only the decision's, made minutes later, is surely ahead.
+    # From the first one on: of two clocks only a decision's, made minutes later, is surely ahead.
     later = Attempt.objects.filter(
         order=OuterRef("order"), pk__gt=OuterRef("pk"), outcome=Attempt.Outcome.PLACED
     ).exclude(provider_order_id=OuterRef("provider_order_id"))
-    placed = (
-        Attempt.objects.filter(Exists(later), outcome=Attempt.Outcome.PLACED)
-        .exclude(_decided_since())
-        .order_by("pk")
-    )
-    for pk, order_id, number in placed.values_list("pk", "order", "provider_order_id").iterator(
-        chunk_size=CHUNK
-    ):
+    for pk, order_id, number in _undecided_placings(Q(Exists(later))):
         yield f"order {order_id}: attempt {pk} was placed as {number}, and the order was placed again"
+
+
+def _undecided_placings(condition: Q) -> Iterator[tuple[int, int, str]]:
+    """Yield the attempt, order and provider's id of each placing that no person decided about since.
+
+    After a decision an answer may come too late to count, or an order be sent again; staff was alerted then.
+    """
+    placed = Attempt.objects.filter(condition, outcome=Attempt.Outcome.PLACED).exclude(_decided_since())
+    rows = placed.order_by("pk").values_list("pk", "order", "provider_order_id")
+    yield from rows.iterator(chunk_size=CHUNK)
 
 
 def _given_by_nobody() -> Iterator[str]:
