@@ -33,7 +33,7 @@ def redis_server() -> Iterator[OwnRedis]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, redis_server: OwnRedis) -> Iterator[RunningSite]:
+def queued_site(tmp_path: Path, redis_server: OwnRedis) -> Iterator[RunningSite]:
     """A site on that Redis, whose queue takes its workers many seconds."""
     with running_site(
         tmp_path,
@@ -49,10 +49,12 @@ def site(tmp_path: Path, redis_server: OwnRedis) -> Iterator[RunningSite]:
 
 @pytest.mark.parametrize("comes_back", [True, False], ids=["silent", "gone"])
 def test_workers_end_without_redis_and_lose_nothing(
-    site: RunningSite, redis_server: OwnRedis, comes_back: bool
+    queued_site: RunningSite, redis_server: OwnRedis, comes_back: bool
 ) -> None:
-    workers = [site.start_worker(pool=pool, concurrency=3) for pool in ("threads", "prefork")]
-    wait_for(lambda: len(accepted(site, "silent")) > 3, f"a few orders to be sent\n{site.log()}")
+    workers = [queued_site.start_worker(pool=pool, concurrency=3) for pool in ("threads", "prefork")]
+    wait_for(
+        lambda: len(accepted(queued_site, "silent")) > 3, f"a few orders to be sent\n{queued_site.log()}"
+    )
 
     redis_server.freeze()
     time.sleep(NOTICED_SECONDS)
@@ -62,10 +64,10 @@ def test_workers_end_without_redis_and_lose_nothing(
         worker.send_signal(signal.SIGTERM)
 
     assert [worker.wait(timeout=60) for worker in workers] == [0, 0]
-    assert open_attempts(site) == 0
-    assert set(statuses(site, "silent")) <= {"queued", "pending"}, "no order is uncertain"
-    assert_none_is_doubled_or_lost(site, "silent", ORDERS)
+    assert open_attempts(queued_site) == 0
+    assert set(statuses(queued_site, "silent")) <= {"queued", "pending"}, "no order is uncertain"
+    assert_none_is_doubled_or_lost(queued_site, "silent", ORDERS)
 
     redis_server.thaw() if comes_back else redis_server.start()
-    site.start_worker()
-    wait_until_all_are_sent(site, "silent", ORDERS)
+    queued_site.start_worker()
+    wait_until_all_are_sent(queued_site, "silent", ORDERS)
