@@ -10,7 +10,7 @@ from operations.alerting import close_alerts
 from operations.models import Alert
 from operations.waking import wake
 from orders.life import Event, at_provider, locked, move
-from orders.matching import sure_matches
+from orders.matching import is_known, sure_matches
 from orders.models import Attempt, LostAnswer, Order
 
 logger = logging.getLogger(__name__)
@@ -30,13 +30,15 @@ def adopt(lost: LostAnswer, *, number: int) -> bool:
     """Give a lost order the provider's id that was found for it; it is polled from now on.
 
     False, with nothing changed, when somebody settled it meanwhile, when it was sent again, when another
-    order has the id, or when the provider is not set to it any more.
+    order or its call has the id, or when the provider is not set to it any more.
     """
     try:
         with transaction.atomic():
             order = locked(lost.attempt.order_id)
             if order.status not in Order.FOR_A_PERSON or _may_be_placed_later(lost.attempt):
                 return False
+            if is_known(str(number), order=order):
+                return False  # a late answer named it since the search ended
             if not Provider.objects.filter(
                 pk=lost.provider_id, lost_answers=Provider.LostAnswers.ADOPT
             ).exists():

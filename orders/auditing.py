@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from money.amounts import charge_for
 from orders.models import Attempt, Order, OrderEvent
@@ -41,8 +41,8 @@ def audit_orders() -> Iterator[str]:
     its number, from its own customer's wallet, that its refunds in the ledger
     are those it counts, went to the same wallet, fit its status and are not above its charge, that no order's
     money moved without an order, that no order was given up, or waits to be sent, that the provider has, that
-    none was placed twice but after a person's decision, and that the provider's id of each that it is said to
-    have was given: by a call's answer, a person or a search.
+    none was placed twice but after a person's decision, that the provider's id of each that it is said to
+    have was given, by a call's answer, a person or a search, and that no call for another order was told it.
 
     Orders and the ledger are two streams, read side by side: memory does not grow with them. On a busy site
     they agree only within one snapshot (`panel/auditing.py`).
@@ -57,6 +57,7 @@ def audit_orders() -> Iterator[str]:
     yield from _refused_yet_placed()
     yield from _placed_unknown()
     yield from _placed_twice()
+    yield from _known_to_two()
     yield from _given_by_nobody()
 
 
@@ -190,6 +191,17 @@ def _placed_twice() -> Iterator[str]:
     ).exclude(provider_order_id=OuterRef("provider_order_id"))
     for pk, order_id, number in _undecided_placings(Q(Exists(later))):
         yield f"order {order_id}: attempt {pk} was placed as {number}, and the order was placed again"
+
+
+def _known_to_two() -> Iterator[str]:
+    """Name the ids that a call for one order was told and another order has: one of them is not served."""
+    other = Order.objects.filter(
+        provider=OuterRef("provider"), provider_order_id=OuterRef("provider_order_id")
+    ).exclude(pk=OuterRef("order"))
+    placed = Attempt.objects.exclude(provider_order_id="").annotate(other=Subquery(other.values("pk")[:1]))
+    rows = placed.exclude(other=None).order_by("pk").values_list("pk", "order", "provider_order_id", "other")
+    for pk, order_id, number, other_id in rows.iterator(chunk_size=CHUNK):
+        yield f"order {other_id}: has {number}, as which attempt {pk} of order {order_id} was placed"
 
 
 def _undecided_placings(condition: Q) -> Iterator[tuple[int, int, str]]:

@@ -14,7 +14,7 @@ from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
-from orders.models import Candidate, LostAnswer, Order
+from orders.models import Attempt, Candidate, LostAnswer, Order
 from upstream.answers import Status
 
 MOST = 1000
@@ -95,6 +95,23 @@ def sure_matches(provider_id: int) -> list[tuple[LostAnswer, Candidate]]:
     return pairs
 
 
+def is_known(provider_order_id: str, *, order: Order) -> bool:
+    """Tell whether a call for another order is known to have placed this id, which is then not `order`'s.
+
+    The id of a call whose order was settled otherwise, or sent again, stands on its attempt alone.
+    """
+    answered = Attempt.objects.filter(provider=order.provider_id, provider_order_id=provider_order_id)
+    return answered.exclude(order=order).exists()
+
+
+def ids_known(provider_id: int, ids: Sequence[str]) -> set[str]:
+    """Return which of these ids at a provider an order or a call of ours has."""
+    found = {"provider": provider_id, "provider_order_id__in": ids}
+    orders = Order.objects.filter(**found).values_list("provider_order_id", flat=True)
+    attempts = Attempt.objects.filter(**found).values_list("provider_order_id", flat=True)
+    return {each for each in (*orders, *attempts) if each is not None}
+
+
 def lies_in(number: int, lost: LostAnswer) -> bool:
     """Tell whether an id may be that of a lost order, as far as its window is known."""
     above = lost.id_before is None or number > lost.id_before
@@ -171,13 +188,14 @@ def _rivals(provider_id: int, whole: Sequence[LostAnswer]) -> list[LostAnswer]:
 
 
 def _unexplained(provider_id: int, windows: Sequence[LostAnswer]) -> list[Candidate]:
-    """Return the candidates within the outermost bounds of some windows that no order of ours has."""
-    ours = Order.objects.filter(
-        provider=OuterRef("provider"), provider_order_id=Cast(OuterRef("number"), CharField())
-    )
+    """Return the candidates within the outermost bounds of some windows that no order or call of ours has."""
+    by_id = {"provider": OuterRef("provider"), "provider_order_id": Cast(OuterRef("number"), CharField())}
     # What was seen before the account was changed is another account's.
     within = Candidate.objects.filter(
-        ~Exists(ours), provider=provider_id, seen_at__gte=F("provider__account_since")
+        ~Exists(Order.objects.filter(**by_id)),
+        ~Exists(Attempt.objects.filter(**by_id)),
+        provider=provider_id,
+        seen_at__gte=F("provider__account_since"),
     )
     within = within.filter(number__gt=min(lost.id_before or 0 for lost in windows))
     highs = [lost.id_after for lost in windows]

@@ -241,6 +241,12 @@ class Attempt(models.Model):
             models.Index(fields=["lease_until"], condition=Q(outcome=""), name="orders_attempt_open"),
             # A provider's latest outcomes, for what happens several times in a row.
             models.Index(fields=["provider", "-id"], name="orders_attempt_latest"),
+            # Whose call an id answered.
+            models.Index(
+                fields=["provider", "provider_order_id"],
+                condition=~Q(provider_order_id=""),
+                name="orders_attempt_by_id",
+            ),
         ]
 
     def __str__(self) -> str:

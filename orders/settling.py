@@ -16,7 +16,7 @@ from operations.waking import wake
 from orders.errors import EvidenceChanged, InvalidProviderId, NotForSettling, ProviderIdTaken
 from orders.evidence import mark_of
 from orders.life import Event, at_provider, locked, move
-from orders.matching import lies_in
+from orders.matching import is_known, lies_in
 from orders.models import Attempt, LostAnswer, Order
 from orders.outcomes import cancel_unsent
 from orders.refunding import refund_up_to
@@ -29,13 +29,15 @@ def settle_placed(
     """Decide that the provider has the order, under this id; it is polled from now on.
 
     Raises `NotForSettling`, `EvidenceChanged`, `InvalidProviderId`, and `ProviderIdTaken` when another order
-    has this id.
+    has this id, or a call for it is known to have placed it.
     """
     if not is_provider_id(provider_order_id):
         raise InvalidProviderId
     try:
         with transaction.atomic():
             order = _waiting(order_id, evidence=evidence)
+            if is_known(provider_order_id, order=order):
+                raise ProviderIdTaken
             fields = at_provider(order, provider_order_id, sent_at=timezone.now())
             move(order, to=Order.Status.PENDING, event=Event.SETTLED, actor=actor, detail=why, **fields)
             _explain(order, provider_order_id)

@@ -24,7 +24,7 @@ from operations.draining import is_draining
 from operations.turns import WORK_SECONDS
 from operations.waking import wake
 from orders.adopting import adopt_found
-from orders.matching import ENDED_EARLY
+from orders.matching import ENDED_EARLY, ids_known
 from orders.models import Attempt, Candidate, LostAnswer, Order
 from orders.polling import answering
 from orders.windows import NoWindow, window_of
@@ -256,10 +256,8 @@ class _Search:
 
 
 def _not_ours(provider: Provider, numbers: range) -> list[int]:
-    texts = [str(number) for number in numbers]
-    ours = Order.objects.filter(provider=provider, provider_order_id__in=texts)
-    taken = set(ours.values_list("provider_order_id", flat=True))
-    return [number for number in numbers if str(number) not in taken]
+    known = ids_known(provider.pk, [str(number) for number in numbers])
+    return [number for number in numbers if str(number) not in known]
 
 
 def _answers(provider: Provider, numbers: Sequence[int]) -> dict[int, OrderStatus | ProviderError]:

@@ -23,7 +23,7 @@ from upstream.errors import (
 )
 from upstream.parsing import Action
 from upstream.replies import Reply, bounded_wait
-from upstream.unlinking import without_link, without_urls, without_words
+from upstream.unlinking import without_link, without_names, without_urls, without_words
 
 MATCHED_LIMIT = 2000
 
@@ -170,8 +170,8 @@ def matching(text: str) -> str:
 
 
 def words_of(text: str, *, link: str) -> str:
-    """Return an error text of `add` as the patterns see it, without the link that was sent."""
-    return matching(without_link(text.lower(), link))
+    """Return an error text of `add` as the patterns see it, without the link that was sent and its names."""
+    return matching(without_names(without_link(text.lower(), link), link))
 
 
 def row_of(text: str, rows: tuple[Row, ...] = ADD_ROWS) -> Row | None:
@@ -196,7 +196,7 @@ def class_of_add_error(text: str | None, *, reply: Reply, link: str = "") -> Pro
     our settings: whether anything was placed then, `balance` must tell. A text that no row knows stands in
     the fault's `words`, for what a person may have taught of it (`taught.py`).
     """
-    own_words = text and without_link(text.lower(), link)
+    own_words = text and without_names(without_link(text.lower(), link), link)
     bare_words = own_words and without_words(own_words, link)
     row = _own_row(own_words, bare_words, reply)
     # "Too many attempts, try again" under 429 was turned away at the door, whatever the words.
@@ -216,7 +216,9 @@ def _own_row(text: str | None, bare: str | None, reply: Reply) -> Row | None:
     "User banned not found" about the page of one "banned" is no matter of the account. What is more than one
     order's, the text must say without the link's words; else its order is held. So "Invalid API key" about
     https://example.com/api holds that order, which loses nothing: the next one, of any other link, halts.
-    The order's own money hangs on words, too: "Unknown error of bad_link" is no refusal.
+    The order's own money hangs on words, too: "Unknown error of bad_link" is no refusal. Nor is "Deadlock at
+    bad_link": what the link joins is read nowhere (`without_names`), while its single words are, here alone,
+    so that "Bad link" stays one about https://example.com/link.
     """
     row, sure = _worded_row(text, reply), _worded_row(bare, reply)
     if row is None or not row.is_of_one_order:

@@ -110,7 +110,7 @@ class Client:
         Source: `provider-api.txt`, "Статус заказа".
         """
         answer, reply = self._read("status", order=order_id)
-        return _order_status(answer, reply)
+        return _order_status(answer, reply, order_id)
 
     def balance(self) -> Balance:
         """Return the account's balance, in the provider's currency.
@@ -149,7 +149,7 @@ class Client:
         if by_id is None:
             # Asked one by one they would be a hundred calls, which nobody counted and no pace held back.
             raise _unreadable("statuses without order ids", "no_clear_answer", reply)
-        return {order_id: _status_or_fault(by_id.get(order_id), reply) for order_id in order_ids}
+        return {order_id: _status_or_fault(by_id.get(order_id), reply, order_id) for order_id in order_ids}
 
     def _one(self, order_id: str) -> dict[str, OrderStatus | ProviderError]:
         try:
@@ -208,6 +208,13 @@ class Client:
             text = error_text(answer.get("cancel"), "cancel")  # {"order": 9, "cancel": {"error": …}}
         if text and ALREADY_CANCELED.search(matching(text)):
             return CancelTaken(already=True, raw=reply.raw)
+        if text is None and reply.is_success and (other := _other_order(answer, order_id)):
+            raise Uncertain(
+                f"an answer about order {other}",
+                rule="no_clear_answer",
+                raw=reply.raw,
+                http_status=reply.status,
+            )
         if text is None and reply.is_success and _says_something(answer):
             return CancelTaken(already=False, raw=reply.raw)
         raise class_of_cancel_error(text, reply=reply)
@@ -269,7 +276,10 @@ def _unreadable(why: object, rule: str, reply: Reply) -> Later:
     return Later(reply.hide(str(why)), rule=rule, raw=reply.raw, http_status=reply.status)
 
 
-def _order_status(answer: object, reply: Reply) -> OrderStatus:
+def _order_status(answer: object, reply: Reply, order_id: str) -> OrderStatus:
+    if other := _other_order(answer, order_id):
+        # An answer that was mixed up on its way would end, and refund, an order of somebody else.
+        raise _unreadable(f"the status of order {other}", "no_clear_answer", reply)
     try:
         return read_order_status(answer, raw=reply.raw)
     except Unreadable as why:
@@ -289,12 +299,18 @@ def _by_id(answer: dict[str, object] | list[object]) -> dict[str, object] | None
     return by_id
 
 
-def _status_or_fault(said: object, reply: Reply) -> OrderStatus | ProviderError:
+def _other_order(answer: object, order_id: str) -> str | None:
+    """Return the id that an answer bears, if it is another one than was asked about."""
+    said = order_id_text(answer.get("order")) if isinstance(answer, dict) else None
+    return said if said != order_id else None
+
+
+def _status_or_fault(said: object, reply: Reply, order_id: str) -> OrderStatus | ProviderError:
     """Read one order of many: a text is its error, and a missing one is not known, which is not "gone"."""
     text = error_text(said, "status")
     if text is not None:
         return class_of_read_error(text, reply=reply, action="status")
     try:
-        return _order_status(said, reply)
+        return _order_status(said, reply, order_id)
     except Later as fault:
         return fault

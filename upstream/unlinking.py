@@ -24,6 +24,9 @@ _URL = re.compile(rf"(?:https?{_COLON}{_SLASH}|www\.)\S+")
 _WORD = re.compile(r"([^\W_]+)(…|\.\.)?")
 _SHORTEST_WORD = 3
 
+# To the patterns an underscore is a blank.
+_JOINED_WORDS = re.compile(r"(\w*_\w*)(…|\.\.)?")
+
 
 def without_urls(text: str) -> str:
     """Return a text without anything that looks like a URL, however its scheme is escaped."""
@@ -37,6 +40,28 @@ def without_link(text: str, link: str) -> str:
     for host in _hosts(link):
         text = re.sub(re.escape(host) + r"\S*", MARK, text)
     return text
+
+
+def without_names(text: str, link: str) -> str:
+    """Return a text without the names in a link, which a provider may repeat alone: "@wait_5_sec".
+
+    A name is a part whose words an underscore joins, written as in the link, lengthened or broken off. Those
+    of one word stay, and those with blanks: a provider says "link" and "bad link" for itself.
+    """
+    names = _names(link)
+
+    def cut(found: re.Match[str]) -> str:
+        written, broken_off = found.groups()
+        is_theirs = any(name in written or (broken_off and name.startswith(written)) for name in names)
+        return MARK if is_theirs else found[0]
+
+    return _JOINED_WORDS.sub(cut, text)
+
+
+def _names(link: str) -> set[str]:
+    """Return the parts of a link whose words an underscore joins, quoted or not, in lower case."""
+    spelled = " ".join([link, unquote(link), unquote(unquote(link))]).lower()
+    return {name for name, _ in _JOINED_WORDS.findall(spelled) if len(name) >= _SHORTEST_WORD}
 
 
 def without_words(text: str, link: str) -> str:

@@ -30,6 +30,13 @@ SQLITE_TRIGGERS = (
     " WHERE type = 'trigger' AND tbl_name IN ('wallet_entry', 'wallet_transfer')"
 )
 
+# Of unique indexes alone: those that hold for some rows.
+POSTGRES_PARTIAL = (
+    "SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+    " WHERE indrelid = %s::regclass AND indpred IS NOT NULL"
+)
+SQLITE_PARTIAL = "SELECT name FROM pragma_index_list(%s) WHERE partial"
+
 
 class Trigger(NamedTuple):
     """What a trigger is, with runs of blanks as one: its statement, and the body of the function it calls."""
@@ -81,13 +88,21 @@ def audit_constraints(*rooms: str) -> Iterator[str]:
     """Yield which unique or CHECK constraint of these rooms' models the database does not have.
 
     One is there when it has its name and is about its columns: an emptied one, `CHECK (true)`, is about none.
-    What exactly it says of them is not compared: PostgreSQL keeps a condition in words of its own.
+    A unique one that has become partial, or no longer is, is not it either. What exactly a condition says is
+    not compared: PostgreSQL keeps it in words of its own.
     """
     for room in rooms:
         for model in apps.get_app_config(room).get_models():
-            with connection.cursor() as cursor:
-                there = connection.introspection.get_constraints(cursor, model._meta.db_table)
-            yield from _missing(model, there)
+            yield from _missing(model, _constraints_there(model._meta.db_table))
+
+
+def _constraints_there(table: str) -> dict[str, dict[str, Any]]:
+    """Return a table's constraints and unique indexes as Django does, each with whether it is `partial`."""
+    with connection.cursor() as cursor:
+        there = connection.introspection.get_constraints(cursor, table)
+        cursor.execute(POSTGRES_PARTIAL if connection.vendor == "postgresql" else SQLITE_PARTIAL, [table])
+        partial = {name for (name,) in cursor.fetchall()}
+    return {name: {**found, "partial": name in partial} for name, found in there.items()}
 
 
 def _missing(model: type[Model], there: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -95,7 +110,11 @@ def _missing(model: type[Model], there: Mapping[str, Mapping[str, Any]]) -> Iter
     for constraint in model._meta.constraints:
         if not _is_there(constraint, model, there.get(constraint.name)):
             yield f"constraint {constraint.name} of {table} is missing"
-    unique = [found["columns"] for found in there.values() if found["unique"] or found["primary_key"]]
+    unique = [
+        found["columns"]
+        for found in there.values()
+        if (found["unique"] or found["primary_key"]) and not found["partial"]
+    ]
     for field in model._meta.local_concrete_fields:
         if field.unique and [field.column] not in unique:
             yield f"unique constraint of {table}.{field.column} is missing"
@@ -106,8 +125,10 @@ def _is_there(constraint: BaseConstraint, model: type[Model], found: Mapping[str
         return False
     columns = {field.name: field.column for field in model._meta.local_concrete_fields}
     if isinstance(constraint, UniqueConstraint):
-        return bool(found["unique"]) and found["columns"] == [columns[name] for name in constraint.fields]
+        about = [columns[name] for name in constraint.fields]
+        is_partial = constraint.condition is not None
+        return bool(found["unique"]) and (found["columns"], found["partial"]) == (about, is_partial)
     if isinstance(constraint, CheckConstraint) and isinstance(constraint.condition, Q):
-        about = {columns[name] for name in constraint.condition.referenced_base_fields}
-        return bool(found["check"]) and set(found["columns"]) == about
+        checked = {columns[name] for name in constraint.condition.referenced_base_fields}
+        return bool(found["check"]) and set(found["columns"]) == checked
     return True

@@ -15,11 +15,12 @@ from operations.models import Alert
 from orders import windows
 from orders.adopting import adopt
 from orders.canceling import request_cancel
+from orders.errors import ProviderIdTaken
 from orders.evidence import evidence_for
 from orders.forwarding import claim_next, expire_attempts
 from orders.models import Attempt, Candidate, LostAnswer, Order
 from orders.outcomes import record_outcome
-from orders.settling import settle_refund, settle_send_again
+from orders.settling import settle_placed, settle_refund, settle_send_again
 from orders.tracing import search_due, search_now
 from tests.factories import credit, make_provider, make_service, place
 from tests.orders.acting import fault, findings, forward, forward_at_once, fresh, held_by, kinds, poll_at_once
@@ -390,6 +391,34 @@ def test_an_id_that_another_order_got_meanwhile_is_not_adopted(
 ) -> None:
     before, lost = buy(), buy(700, LOST)
     assert not adopt(lost_of(lost), number=int(before.provider_order_id or 0))
+    assert fresh(lost).status == "uncertain"
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["refunded", "sent again"])
+def test_an_id_that_a_call_for_another_order_was_told_is_not_adopted(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer, olga: User, again: bool
+) -> None:
+    """A call that was taken for lost had placed its order after all, and its late answer says as which."""
+    before, theirs = buy(), buy(700, LOST)
+    lost_id = accepted(sandbox, theirs)[0]
+    decide = settle_send_again if again else settle_refund
+    decide(theirs.pk, actor=olga, why="looks lost")
+    if again:
+        forward_at_once(theirs)
+    Attempt.objects.filter(pk=lost_of(theirs).attempt_id).update(provider_order_id=lost_id, outcome="placed")
+    lost = buy(700, ERROR_BEFORE)
+    LostAnswer.objects.filter(attempt__order=lost).update(
+        id_before=before.provider_order_id, state="searching", due_at=timezone.now()
+    )
+    buy()
+
+    search(adopting)
+
+    assert fresh(lost).status == "uncertain"
+    assert [str(found.number) for found in Candidate.objects.all()].count(lost_id) == 0
+    assert not adopt(lost_of(lost), number=int(lost_id))
+    with pytest.raises(ProviderIdTaken):
+        settle_placed(lost.pk, provider_order_id=lost_id, actor=olga, why="seen there")
     assert fresh(lost).status == "uncertain"
 
 

@@ -306,6 +306,20 @@ def test_status(body: object) -> None:
 
 
 @pytest.mark.parametrize(
+    "body", [STATUS | {"order": "999"}, [STATUS | {"order": 999}], {"1242": STATUS | {"order": 9}}]
+)
+def test_status_of_another_order_is_not_believed(body: object) -> None:
+    with talking(status=answer(body)) as (client, _), pytest.raises(Later) as raised:
+        client.status("1242")
+    assert (raised.value.rule, raised.value.paces_provider) == ("no_clear_answer", False)
+
+
+def test_status_may_say_whose_it_is() -> None:
+    with talking(status=answer(STATUS | {"order": 1242})) as (client, _):
+        assert client.status("1242").status is Status.PENDING
+
+
+@pytest.mark.parametrize(
     "body",
     [{"error": "Invalid order ID"}, {"1242": "Incorrect order ID"}, {"1242": {"error": "Invalid order ID"}}],
 )
@@ -372,6 +386,18 @@ def test_statuses_of_a_list_with_orders() -> None:
         found = client.statuses(["1", "2"])
     assert isinstance(found["2"], OrderStatus)
     assert found["2"].remains == 2
+
+
+def test_statuses_under_an_id_that_is_not_theirs_are_not_believed() -> None:
+    with talking(status=answer({"1": STATUS | {"order": "2"}, "2": STATUS})) as (client, _):
+        one, two = client.statuses(["1", "2"]).values()
+    assert isinstance(one, Later)
+    assert isinstance(two, OrderStatus)
+
+
+def test_cancel_of_another_order_is_uncertain() -> None:
+    with talking(cancel=answer([{"order": 999, "cancel": 1}])) as (client, _), pytest.raises(Uncertain):
+        client.cancel("1242")
 
 
 def test_statuses_of_a_list_without_orders_are_none() -> None:

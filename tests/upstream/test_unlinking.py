@@ -187,6 +187,27 @@ def test_link_sets_no_wait(said: str, status: int) -> None:
     assert turned_away.wait_seconds is None
 
 
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize(
+    "said", ["Deadlock at {}", "deadlock at @{}.", "Deadlock: user_{}", "Deadlock ({}...)"]
+)
+@pytest.mark.parametrize(
+    "name", ["private_account", "Bad_Link", "link_duplicate", "wait_5_sec", "spam_protection"]
+)
+def test_a_name_in_the_link_decides_nothing(name: str, said: str, status: int) -> None:
+    reply = Reply(status, {}, b"", Secret("0123456789abcdef"))
+    for link in (f"https://t.me/{name}", f"t.me/@{name}?start=1", f"https://x.example/?u={quote(name)}"):
+        said_so = said.format(name[:-1] if "..." in said else name)
+        found = class_of_add_error(said_so, reply=reply, link=link)
+        assert (type(found), "…" in found.words) == (UnknownText if status == 200 else Uncertain, True)
+
+
+def test_a_name_that_is_not_in_the_link_is_the_providers_own_word() -> None:
+    assert class_of("Private_account", "https://t.me/durov").rule == "bad_link"
+    assert class_of("Private account", "https://t.me/private_account").rule == "bad_link"
+    assert class_of("a_b: private account", "https://t.me/_").rule == "bad_link"
+
+
 @pytest.mark.parametrize(
     "link", ["a", "link", "https://link", "", "http://", "://", "https://[", "https://x/\ud800"]
 )

@@ -122,6 +122,23 @@ def test_a_unique_constraint_of_other_columns_is_found(tampering: Unprotect) -> 
     assert list(audit_constraints(*ROOMS)) == [f"constraint {name} of wallet_transfer is missing"]
 
 
+@pytest.mark.needs_postgres
+def test_a_unique_constraint_that_holds_for_some_rows_is_found(tampering: Unprotect) -> None:
+    name = "wallet_transfer_unique_cause"
+    replace_constraint("wallet_transfer", name)
+    run(f"CREATE UNIQUE INDEX {name} ON wallet_transfer (kind, reference) WHERE id < 0")
+
+    assert list(audit_constraints(*ROOMS)) == [f"constraint {name} of wallet_transfer is missing"]
+
+
+def test_a_condition_that_is_gone_from_a_unique_constraint_is_found(tampering: Unprotect) -> None:
+    run("DROP INDEX orders_attempt_one_open")
+    run("CREATE UNIQUE INDEX orders_attempt_one_open ON orders_attempt (order_id)")
+
+    missing = "constraint orders_attempt_one_open of orders_attempt is missing"
+    assert list(audit_constraints(*ROOMS)) == [missing]
+
+
 @pytest.mark.parametrize(
     ("table", "column"), [("wallet_ledgeraccount", "owner_id"), ("orders_lostanswer", "attempt_id")]
 )
