@@ -46,6 +46,8 @@ def save_provider(provider: Provider, *, key: str | None = None) -> frozenset[st
         Provider.objects.filter(pk=provider.pk).update(account_since=timezone.now())
     if "currency" in changed:
         reprice(provider)
+    if "lost_answers" in changed:
+        wake("orders.tasks.search_provider", provider.pk)  # what was found before is taken up, or no more
     return frozenset(changed)
 
 

@@ -16,14 +16,14 @@ from orders.models import Attempt, LostAnswer, Order
 logger = logging.getLogger(__name__)
 
 
-def adopt_found(provider: Provider) -> int:
-    """Take up what is sure among the orders found at a provider, if it is set to; return how many were.
+def adopt_found(provider: Provider) -> None:
+    """Take up what is sure among the orders found at a provider, if it is set to.
 
     Only for an account that nobody but this panel uses (`Provider.lost_answers`).
     """
-    if provider.lost_answers != Provider.LostAnswers.ADOPT or _is_shared(provider):
-        return 0
-    return sum(adopt(lost, number=candidate.number) for lost, candidate in sure_matches(provider.pk))
+    if provider.lost_answers == Provider.LostAnswers.ADOPT and not _is_shared(provider):
+        for lost, candidate in sure_matches(provider.pk):
+            adopt(lost, number=candidate.number)
 
 
 def adopt(lost: LostAnswer, *, number: int) -> bool:

@@ -79,6 +79,11 @@ class Search:
         """Whether all ids were asked about, and none is an order that nothing explains."""
         return self.lost.state == LostAnswer.State.WHOLE and not self.findings
 
+    @property
+    def is_of_another_account(self) -> bool:
+        """Whether it was sent before the provider's account was changed: what was found then is not shown."""
+        return self.lost.attempt.started_at < self.lost.provider.account_since
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -285,7 +290,8 @@ def lost_answers_of(orders: Sequence[Order]) -> QuerySet[LostAnswer]:
 
 
 def _searches(orders: Sequence[Order]) -> tuple[list[LostAnswer], dict[int, list[Finding]]]:
-    lost_answers = list(lost_answers_of(orders).select_related("attempt__order"))
+    searched = lost_answers_of(orders).select_related("attempt__order", "provider")
+    lost_answers = list(searched.defer("provider__key"))
     return lost_answers, findings_of(lost_answers)
 
 

@@ -96,12 +96,15 @@ def sure_matches(provider_id: int) -> list[tuple[LostAnswer, Candidate]]:
 
 
 def is_known(provider_order_id: str, *, order: Order) -> bool:
-    """Tell whether a call for another order is known to have placed this id, which is then not `order`'s.
+    """Tell whether an id at the order's provider is another order's, or one that a call for it was told.
 
     The id of a call whose order was settled otherwise, or sent again, stands on its attempt alone.
     """
-    answered = Attempt.objects.filter(provider=order.provider_id, provider_order_id=provider_order_id)
-    return answered.exclude(order=order).exists()
+    by_id = {"provider": order.provider_id, "provider_order_id": provider_order_id}
+    return (
+        Order.objects.filter(**by_id).exclude(pk=order.pk).exists()
+        or Attempt.objects.filter(**by_id).exclude(order=order).exists()
+    )
 
 
 def ids_known(provider_id: int, ids: Sequence[str]) -> set[str]:
@@ -170,9 +173,11 @@ def _unexplained_losses(provider_id: int) -> QuerySet[LostAnswer]:
 
 
 def _whole_and_waiting(provider_id: int) -> list[LostAnswer]:
-    """Return those that were searched whole and wait for a person, the latest ones first."""
+    """Return those of this account that were searched whole and wait for a person, the latest ones first."""
     whole = _unexplained_losses(provider_id).filter(
-        state=LostAnswer.State.WHOLE, attempt__order__status__in=Order.FOR_A_PERSON
+        state=LostAnswer.State.WHOLE,
+        attempt__order__status__in=Order.FOR_A_PERSON,
+        attempt__started_at__gte=F("provider__account_since"),
     )
     return list(whole.order_by("-searched_at", "-pk")[:AT_ONCE])
 

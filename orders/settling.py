@@ -38,10 +38,14 @@ def settle_placed(
             order = _waiting(order_id, evidence=evidence)
             if is_known(provider_order_id, order=order):
                 raise ProviderIdTaken
-            fields = at_provider(order, provider_order_id, sent_at=timezone.now())
+            attempt = _explain(order, provider_order_id)
+            fields = at_provider(
+                order, provider_order_id, sent_at=attempt.started_at if attempt else timezone.now()
+            )
             move(order, to=Order.Status.PENDING, event=Event.SETTLED, actor=actor, detail=why, **fields)
-            _explain(order, provider_order_id)
             _close_alerts(order)
+            # With its id explained, what was found beside it may be sure for another order.
+            wake("orders.tasks.search_provider", order.provider_id)
     except IntegrityError as error:
         raise ProviderIdTaken from error
     return order
@@ -53,18 +57,21 @@ def is_provider_id(text: str) -> bool:
     return order_id_text(text) == text and not (text.isdecimal() and text.startswith("0"))
 
 
-def _explain(order: Order, provider_order_id: str) -> None:
-    """Write the id beside the call that placed it, so that it is not searched for any more.
+def _explain(order: Order, provider_order_id: str) -> Attempt | None:
+    """Write the id beside the call that placed it, so that it is not searched for any more; return that call.
 
-    That is the one in whose window the id lies. Where several may be it, none is explained: with an id that
-    is not its own, a call's order at the provider would be taken for somebody else's.
+    That is the one in whose window the id lies. Where several may be it, none is explained, and the latest is
+    returned: with an id that is not its own, a call's order at the provider would be taken for somebody
+    else's.
     """
-    lost_answers = LostAnswer.objects.filter(
+    lost_answers = LostAnswer.objects.select_related("attempt").filter(
         attempt__order=order, attempt__outcome__in=Attempt.IN_DOUBT, attempt__provider_order_id=""
     )
     placed = [lost for lost in lost_answers if _may_have_placed(lost, provider_order_id)]
-    if len(placed) == 1:
-        Attempt.objects.filter(pk=placed[0].attempt_id).update(provider_order_id=provider_order_id)
+    if len(placed) != 1:
+        return order.attempts.order_by("-id").first()
+    Attempt.objects.filter(pk=placed[0].attempt_id).update(provider_order_id=provider_order_id)
+    return placed[0].attempt
 
 
 def _may_have_placed(lost: LostAnswer, provider_order_id: str) -> bool:

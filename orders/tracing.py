@@ -55,7 +55,8 @@ def due_to_search(provider_id: int | None = None) -> Q:
 def search_due(provider_id: int, *, seconds: float = WORK_SECONDS) -> int:
     """Search for a provider's lost orders until `seconds` are up; return how many were looked at.
 
-    What fits one lost answer alone is then taken up, if the provider is set so.
+    What fits one lost answer alone is then taken up, if the provider is set so: where nothing is due, what
+    a person decided may have made it the only one.
     """
     provider = Provider.objects.get(pk=provider_id)
     search, looked_at = _Search(provider, ends_at=time.monotonic() + seconds), 0
@@ -63,8 +64,7 @@ def search_due(provider_id: int, *, seconds: float = WORK_SECONDS) -> int:
         _note_balances(provider, lost_answers)
         search.follow_all([lost for lost in lost_answers if _frame(lost)])
         looked_at += len(lost_answers)
-    if looked_at:
-        adopt_found(provider)
+    adopt_found(provider)
     return looked_at
 
 
@@ -114,7 +114,7 @@ def _note_balances(provider: Provider, lost_answers: Sequence[LostAnswer]) -> No
 
 def _frame(lost: LostAnswer) -> bool:
     """Find the ids around a lost order, and note them; True when there is something to ask about."""
-    if lost.id_after is not None:
+    if lost.id_after is not None and lost.attempt.started_at >= lost.provider.account_since:
         _keep(lost, state=State.SEARCHING, why="")
         return True
     try:

@@ -178,6 +178,10 @@ def _against_sending(evidence: Evidence, *, seen: str) -> str:
             gettext("a later answer, or the money, speaks for its having been placed"),
         ),
         (not evidence.searches, gettext("it was never searched for at the provider")),
+        (
+            any(search.is_of_another_account for search in evidence.searches),
+            str(LostAnswer.Why.ANOTHER_ACCOUNT.label),
+        ),
         (bool(unfinished), _not_whole(unfinished)),
         (evidence.mark != seen, _changed()),
     )

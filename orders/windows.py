@@ -17,7 +17,7 @@ from orders.models import Attempt, LostAnswer
 LOOK_AT = 50
 """How many known ids on either side are looked at: for the nearest, and for whether they grow."""
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 Why = LostAnswer.Why

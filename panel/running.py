@@ -17,12 +17,14 @@ import urllib.request
 from pathlib import Path
 
 import environ
+from honcho import manager as honcho_manager
 from honcho.manager import Manager
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 SANDBOX_KEY = "sandbox-key"
 START_SECONDS = 90.0
+ENDING_SECONDS = 90.0
 
 
 def main() -> int:
@@ -64,6 +66,8 @@ def prepare_environment(*, site_url: str) -> None:
 
 
 def _run(port: int, sandbox_port: int) -> int:
+    # A worker that is asked to end waits for the calls under way: honcho would kill it after five seconds.
+    honcho_manager.KILL_WAIT = ENDING_SECONDS
     manager = Manager()
     for name, command in _processes(port, sandbox_port).items():
         manager.add_process(name, command, cwd=str(BASE_DIR))

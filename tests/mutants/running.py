@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from django.db import connection, connections
@@ -83,12 +84,19 @@ class Runner:
         _run_over(self.file, _watched(source))
         for item in self._session.items:
             called.clear()
+            self._forget()
             began = time.monotonic()
             if not self._passes(item):
                 red.append(item.nodeid)
             self._seconds[item], self._calls[item] = time.monotonic() - began, set(called)
         connections.close_all()
         return red
+
+    def _forget(self) -> None:
+        """Empty the module's caches: else only the first test to ask for a value calls what works it out."""
+        for each in vars(_module_of(self.file)).values():
+            if hasattr(each, "cache_clear"):
+                each.cache_clear()
 
     def _passes(self, item: pytest.Item) -> bool:
         self._failed = False
@@ -128,11 +136,13 @@ class Runner:
             os._exit(2)
 
     def _tests_of(self, mutant: Mutant) -> list[pytest.Item]:
-        """Return the tests that call what was changed: its own file's first, the quick before the slow."""
+        """Return the tests that call what was changed: its own file's first, the quick before the slow.
+
+        For what no call of is noted, as in a class's body, those that call anything in the file.
+        """
+        noted = any(mutant.function in called for called in self._calls.values())
         items = [
-            item
-            for item, called in self._calls.items()
-            if (mutant.function in called if mutant.function else called)
+            item for item, called in self._calls.items() if (mutant.function in called if noted else called)
         ]
         own = f"test_{Path(mutant.file).name}"
         return sorted(items, key=lambda item: (_flushes(item), item.path.name != own, self._seconds[item]))
@@ -160,9 +170,13 @@ def _watched(source: str) -> str:
     return ast.unparse(tree)
 
 
+def _module_of(file: str) -> ModuleType:
+    return importlib.import_module(file.removesuffix(".py").replace("/", "."))
+
+
 def _run_over(file: str, source: str) -> None:
     """Run a source over its module in place, and put what it defines wherever the old was imported."""
-    module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
+    module = _module_of(file)
     before = dict(vars(module))
     exec(compile(source, str(ROOT / file), "exec"), vars(module))
     for other in [each for name, each in sys.modules.items() if name.partition(".")[0] in ROOMS]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
-from catalog.models import Service
+from catalog.models import Provider, Service
 from orders.models import Attempt, Candidate, LostAnswer, Order
 from tests.factories import credit, place
 from tests.orders.acting import accept, fresh
@@ -35,6 +35,7 @@ def lose(customer: User, service: Service, *, state: str = "whole", **fields: An
     fields.setdefault("link", f"https://example.com/lost/{next(_links)}")
     order = place(customer, service, **fields)
     attempt = attempt_for(order, answer="<h1>Bad Gateway</h1>", http_status=502)
+    Provider.objects.filter(pk=order.provider_id).update(account_since=NOON)
     bounds = {} if state in ("waiting", "impossible") else {"id_before": 500, "id_after": 510}
     LostAnswer.objects.create(attempt=attempt, provider_id=order.provider_id, state=state, **bounds)
     Order.objects.filter(pk=order.pk).update(status="uncertain", due_at=None, reason="no answer")

@@ -64,7 +64,8 @@ def test_it_was_placed(waiting: Order, olga: User) -> None:
         settle_placed(waiting.pk, provider_order_id="77", actor=olga, why="seen there")
     order = fresh(waiting)
     assert (order.status, order.provider_order_id, order.reason) == ("pending", "77", "")
-    assert (order.sent_at, order.due_at) == (NOW, NOW + timedelta(seconds=30))
+    # Its customer's time to cancel began with the call.
+    assert (order.sent_at, order.due_at) == (order.attempts.get().started_at, NOW + timedelta(seconds=30))
     assert order.cancel_due_at is None
     assert settled_by(order) == (olga, "seen there", "pending")
     assert not Alert.objects.filter(closed_at=None).exists()

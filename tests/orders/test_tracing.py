@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -124,6 +125,7 @@ def test_a_lost_answer_is_adopted(buy: Callable[..., Order], adopting: Provider,
     assert (lost.status, lost.provider_order_id) == ("pending", accepted(sandbox, lost)[0])
     assert lost.reason == ""
     assert lost.refunded == 0
+    assert lost.sent_at == lost.attempts.get().started_at
     assert kinds(lost) == ["placed", "sending", "uncertain", "found"]
     assert Attempt.objects.get(order=lost).provider_order_id == lost.provider_order_id
     assert not Alert.objects.filter(kind="order_uncertain", closed_at=None).exists()
@@ -186,14 +188,16 @@ def test_two_lost_answers_that_differ_in_charge_are_told_apart(
 
 
 def test_a_cancel_that_was_wanted_is_asked_for_once_it_is_found(
-    buy: Callable[..., Order], adopting: Provider, customer: User
+    buy: Callable[..., Order], adopting: Provider, customer: User, commits: Any
 ) -> None:
     buy()
     lost = buy(700, LOST)
     request_cancel(lost.pk, actor=customer)
     buy()
-    search(adopting)
+    with commits as sent:
+        search(adopting)
     assert fresh(lost).cancel_due_at is not None
+    assert ("orders.tasks.cancel_provider", (adopting.pk,)) in sent
 
 
 # --- What stays with the person ---------------------------------------------------------------------------
@@ -206,6 +210,40 @@ def test_two_alike_stay_with_the_person(buy: Callable[..., Order], adopting: Pro
     search(adopting)
     assert [fresh(order).status for order in (one, two)] == ["uncertain", "uncertain"]
     assert Candidate.objects.count() == 2
+
+
+def test_of_two_alike_the_other_is_adopted_once_a_person_settled_one(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer, olga: User, commits: Any
+) -> None:
+    buy()
+    one, two = buy(700, LOST), buy(700, LOST)
+    buy()
+    search(adopting)
+
+    with commits as woken:
+        settle_placed(one.pk, provider_order_id=accepted(sandbox, one)[0], actor=olga, why="seen there")
+    assert ("orders.tasks.search_provider", (adopting.pk,)) in woken
+    search_due(adopting.pk)
+
+    assert (fresh(two).status, fresh(two).provider_order_id) == ("pending", accepted(sandbox, two)[0])
+
+
+def test_what_was_found_is_adopted_once_the_provider_is_set_so(
+    buy: Callable[..., Order], provider: Provider, commits: Any
+) -> None:
+    buy()
+    lost = buy(700, LOST)
+    buy()
+    search(provider)
+    assert fresh(lost).status == "uncertain"
+
+    provider.lost_answers = "adopt"
+    with commits as woken:
+        save_provider(provider)
+    assert ("orders.tasks.search_provider", (provider.pk,)) in woken
+    search_due(provider.pk)
+
+    assert fresh(lost).status == "pending"
 
 
 def test_two_alike_of_which_one_was_placed_stay_with_the_person(
@@ -335,6 +373,26 @@ def test_ids_of_another_account_tell_nothing(buy: Callable[..., Order], adopting
     buy()
     search(adopting)
     assert lost_of(lost).why == "another_account"
+
+
+def test_a_window_among_the_ids_of_another_account_is_searched_no_more(
+    buy: Callable[..., Order], adopting: Provider, sandbox: SandboxServer
+) -> None:
+    before, lost = buy(), buy(700, DROPPED)
+    buy(1000, saying(f'{{"order": "{int(before.provider_order_id or 0) + 5}"}}'))
+    search(adopting)
+    adopting.url += "/"
+    assert save_provider(adopting, key=None) == {"url"}
+    another_systems(sandbox, 700)
+    calls = sandbox.calls["status"]
+
+    assert search_now(lost_of(lost).attempt_id)
+    search(adopting)
+
+    row = lost_of(lost)
+    assert (row.state, row.why, row.due_at) == (State.IMPOSSIBLE, "another_account", None)
+    assert sandbox.calls["status"] == calls
+    assert fresh(lost).status == "uncertain", "what is found there now is no order of this account"
 
 
 def test_an_order_that_was_sent_again_is_not_adopted(
@@ -734,10 +792,13 @@ def test_a_provider_that_is_set_to_ask_meanwhile_is_not_adopted_for(
 ) -> None:
     buy()
     lost = buy(700, LOST)
-    row = lost_of(lost)
+    row, number = lost_of(lost), int(accepted(sandbox, lost)[0])
+    make_provider(lost_answers="adopt")
     Provider.objects.filter(pk=adopting.pk).update(lost_answers="ask")
-    assert not adopt(row, number=int(accepted(sandbox, lost)[0]))
+    assert not adopt(row, number=number)
     assert fresh(lost).status == "uncertain"
+    Provider.objects.filter(pk=adopting.pk).update(lost_answers="adopt")
+    assert adopt(row, number=number)
 
 
 @pytest.mark.parametrize(("key", "status"), [("", "uncertain"), ("another", "pending")])
@@ -750,6 +811,18 @@ def test_an_account_that_two_providers_share_is_not_the_panels_alone(
     buy()
     search(adopting)
     assert fresh(lost).status == status
+
+
+def test_a_provider_whose_key_nobody_can_read_may_share_the_account(
+    buy: Callable[..., Order], adopting: Provider
+) -> None:
+    with override_settings(SECRET_KEY="of another machine"):
+        make_provider(url=adopting.url)
+    buy()
+    lost = buy(700, LOST)
+    buy()
+    search(adopting)
+    assert fresh(lost).status == "uncertain"
 
 
 def test_where_not_all_is_looked_at_nothing_is_sure(

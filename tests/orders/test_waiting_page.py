@@ -1,6 +1,7 @@
 """The list of orders that wait for a person, and what is done from it."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from html import escape
 from typing import Any
@@ -20,7 +21,7 @@ from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
 from orders.settling import settle_refund, settle_send_again
 from tests.factories import credit, make_provider, make_service, place
 from tests.orders.acting import accept, fresh, kinds, refunds
-from tests.orders.losses import attempt_for, candidate, lose, measured
+from tests.orders.losses import NOON, attempt_for, candidate, lose, measured
 
 LIST = "/admin/orders/order/waiting/"
 WHY = "asked <b>them</b> on the phone"
@@ -478,11 +479,17 @@ def _spent(lost: Order) -> None:
     measured(lost.attempts.get(), 1000, 949)
 
 
+def _found_at_another_account(lost: Order) -> None:
+    candidate(lost.service, 503, seen_at=NOON)
+    Provider.objects.filter(pk=lost.provider_id).update(account_since=NOON + timedelta(hours=1))
+
+
 SPEAKS_FOR_IT = "a later answer, or the money, speaks for its having been placed"
 
 NEWS = [
     (_found, "the search found what may be it: 503"),
     (_differing, "the search found what may be it: 503"),
+    (_found_at_another_account, "the provider's account was changed since"),
     (_going_on, UNDER_WAY),
     (_stopped, "it was not searched for in full (Stopped: too many ids)"),
     (_never_searched, "it was never searched for at the provider"),
