@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.conf import settings
 from django.db import transaction
@@ -29,7 +30,7 @@ from orders.models import Attempt, Candidate, LostAnswer, Order
 from orders.polling import answering
 from orders.windows import NoWindow, window_of
 from upstream.answers import OrderStatus
-from upstream.client import MAX_ORDERS_PER_CALL, Client
+from upstream.client import MAX_ORDERS_PER_CALL
 from upstream.errors import Halt, OrderUnknown, ProviderError
 
 logger = logging.getLogger(__name__)
@@ -102,9 +103,10 @@ def _note_balances(provider: Provider, lost_answers: Sequence[LostAnswer]) -> No
     if ended_at is None:
         return
     if provider.balance_at is None or provider.balance_at <= ended_at:
-        if refresh_balance(provider) is not None:
-            return  # it does not answer: the next search asks again
+        refresh_balance(provider)  # without an answer that can be read, the next search asks again
         provider.refresh_from_db(fields=["balance", "balance_text", "balance_at"])
+    if provider.balance_at is None:
+        return
     Attempt.objects.filter(pk__in=[attempt.pk for attempt in bare], ended_at__lt=provider.balance_at).update(
         balance_after=provider.balance,
         balance_after_text=provider.balance_text,
@@ -155,7 +157,11 @@ class _Search:
         self._provider = provider
         self._ends_at = ends_at
         self._asked: set[int] = set()
-        self._per_call = 0  # found out when there is something to ask
+
+    @cached_property
+    def _per_call(self) -> int:
+        """How many ids are asked about at once; found out when there is something to ask."""
+        return MAX_ORDERS_PER_CALL if _answers_for_many(self._provider) else 1
 
     def goes_on(self) -> bool:
         """Tell whether there is time left; none is in a worker that is asked to stop."""
@@ -205,7 +211,6 @@ class _Search:
 
     def _calls(self, lost: LostAnswer) -> Iterator[list[int]]:
         """Yield the ids to ask about, call by call, without those that orders of ours have."""
-        self._per_call = self._per_call or (MAX_ORDERS_PER_CALL if _answers_for_many(self._provider) else 1)
         first = (lost.asked_to or lost.id_before or 0) + 1
         end = lost.id_after
         if end is None:
@@ -225,7 +230,7 @@ class _Search:
         for number in numbers:
             answer = answers.get(number)
             # Of an answer about many: one that is missing in it is not known, which is not "gone".
-            if answer is None or getattr(answer, "rule", "") == "no_clear_answer":
+            if answer is None or _is_unclear(answer):
                 if not self._may_call(lost):
                     return False
                 answer = _answer(self._provider, number)
@@ -246,7 +251,7 @@ class _Search:
             why = LostAnswer.Why.NO_ID_AFTER
             _keep(lost, state=State.WAITING, why=why, searched_at=now, due_at=_later(lost), calls_allowed=0)
         elif whole:
-            _keep(lost, state=State.WHOLE, why="", searched_at=now, due_at=None)
+            _keep(lost, state=State.WHOLE, searched_at=now, due_at=None)
         else:
             why = LostAnswer.Why.CALLS_MADE
             _keep(lost, state=State.STOPPED, why=why, searched_at=now, due_at=None)
@@ -266,12 +271,13 @@ def _answers(provider: Provider, numbers: Sequence[int]) -> dict[int, OrderStatu
     return {number: said[str(number)] for number in numbers}
 
 
-def _answer(provider: Provider, number: int) -> OrderStatus | ProviderError:
-    def status(client: Client) -> OrderStatus:
-        return client.status(str(number))
+def _is_unclear(answer: OrderStatus | ProviderError) -> bool:
+    return isinstance(answer, ProviderError) and answer.rule == "no_clear_answer"
 
+
+def _answer(provider: Provider, number: int) -> OrderStatus | ProviderError:
     try:
-        return ask(provider, status)
+        return ask(provider, lambda client: client.status(str(number)))
     except ProviderError as fault:
         return fault
 
@@ -295,18 +301,14 @@ def _keep_candidate(provider: Provider, number: int, answer: OrderStatus) -> Non
         provider=provider,
         number=number,
         defaults={
-            "status_text": (answer.status.value if answer.status else answer.status_text)[:100],
+            "status_text": answer.status.value if answer.status else answer.status_text,
             "charge": None if charge is None else round_cost(charge),
-            "remains": _storable(answer.remains),
-            "start_count": _storable(answer.start_count),
+            "remains": answer.remains,
+            "start_count": answer.start_count,
             "is_foreign": bool(answer.currency) and answer.currency != provider.currency,
             "seen_at": timezone.now(),
         },
     )
-
-
-def _storable(count: int | None) -> int | None:
-    return count if count is not None and abs(count) < 2**63 else None
 
 
 def _answers_for_many(provider: Provider) -> bool:

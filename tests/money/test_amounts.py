@@ -156,6 +156,20 @@ def test_what_cannot_be_kept_is_refused(text: str, why: str) -> None:
         to_micros(Decimal(text))
 
 
+def test_the_bound_is_just_above_what_can_be_kept() -> None:
+    assert to_micros(MAX_AMOUNT - MICRO) == MOST_MICROS
+    with pytest.raises(ValueError, match="not below"):
+        to_micros(MAX_AMOUNT)
+
+
+def test_what_is_beyond_what_can_be_kept_is_computed_exactly_all_the_same() -> None:
+    amount = Decimal(f"{10**24 + 1}.0000051")  # more digits than a plain `Decimal` computation keeps
+
+    assert Fraction(round_charge(amount)) == 10**24 + 1 + Fraction(1, 10**5)
+    assert Fraction(round_cost(amount)) == 10**24 + 1 + Fraction(6, 10**6)
+    assert from_micros(10**30 + 1) == Fraction(10**30 + 1, 10**6)
+
+
 def half_up(exact: Fraction) -> Fraction:
     """Round by whole numbers alone, as a check on what is done by decimals; `exact` is not negative."""
     steps = exact * 10**5

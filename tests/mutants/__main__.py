@@ -26,7 +26,7 @@ RULES = {
     "orders/matching.py": "orders/matching orders/evidence orders/tracing",
     "orders/windows.py": "orders/windows orders/tracing",
     "orders/adopting.py": "orders/tracing",
-    "orders/tracing.py": "orders/tracing",
+    "orders/tracing.py": "orders/tracing orders/tasks",
     "orders/overdue.py": "orders/overdue",
     "money/amounts.py": "money/amounts",
     "wallet/auditing.py": "wallet/auditing",

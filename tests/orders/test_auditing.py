@@ -28,7 +28,7 @@ from tests.factories import credit, place
 from tests.orders.acting import accept, fault, findings, fresh, said
 from tests.wallet.tampering import unchecked
 from upstream.answers import Placed
-from upstream.errors import ProviderError, Refused, Uncertain
+from upstream.errors import Later, ProviderError, Refused, Uncertain
 from wallet.ledger import system_account, wallet_of
 from wallet.models import Entry, LedgerAccount, Transfer
 
@@ -97,10 +97,20 @@ def partial(order: Order) -> Order:
     return fresh(order)
 
 
-@pytest.mark.parametrize("status", ["pending", "completed", "partial", "canceled"])
-def test_books_that_agree(order: Order, customer: User, status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "remains"), [("pending", 300), ("completed", 300), ("partial", 999), ("canceled", 300)]
+)
+def test_books_that_agree(order: Order, customer: User, status: str, remains: int) -> None:
     place(customer, order.service)
-    record_answer(accept(order).pk, said(status, remains=300))
+    record_answer(accept(order).pk, said(status, remains=remains))
+    assert fresh(order).status == status
+    assert findings() == []
+
+
+def test_money_of_another_kind_that_names_an_order_is_not_the_order_s(
+    order: Order, wallet: LedgerAccount
+) -> None:
+    write(Transfer.Kind.ADJUSTMENT, "gift", order.pk, (system_account(Kind.ADJUSTMENTS), -5), (wallet, 5))
     assert findings() == []
 
 
@@ -333,6 +343,16 @@ def test_canceled_as_refused_and_the_provider_has_it(order: Order) -> None:
     assert list(audit_orders()) == [f"order {order.pk}: canceled as refused, yet the provider has it as 17"]
 
 
+def test_a_call_that_was_refused_and_one_that_was_put_off_say_nothing_against_what_was_placed(
+    order: Order,
+) -> None:
+    attempted(order, fault(Later))
+    OrderEvent.objects.create(order=order, kind="refused")
+    Order.objects.update(due_at=timezone.now())
+    attempted(order, Placed("17", ""))
+    assert list(audit_orders()) == []
+
+
 @pytest.mark.parametrize("settled", [False, True])
 def test_placed_and_the_order_has_nothing_of_it(order: Order, olga: User, settled: bool) -> None:
     attempt = attempted(order, fault(Uncertain))
@@ -373,23 +393,27 @@ def test_two_equal_charges_are_swapped(order: Order, customer: User) -> None:
     ]
 
 
-def again(attempt: Attempt, number: str) -> Attempt:
-    """Write a later attempt of the same order, placed under a number."""
+def again(attempt: Attempt, number: str, outcome: str = "placed") -> Attempt:
+    """Write a later attempt of the same order, placed under a number by default."""
     at = timezone.now()
     times = {"started_at": at, "lease_until": at, "ended_at": at}
     return Attempt.objects.create(
         order_id=attempt.order_id,
         provider_id=attempt.provider_id,
-        outcome="placed",
+        outcome=outcome,
         provider_order_id=number,
         **times,
     )
 
 
-@pytest.mark.parametrize(("number", "found"), [("18", True), ("17", False)])
-def test_placed_twice(order: Order, number: str, found: bool) -> None:
+@pytest.mark.parametrize(
+    ("number", "outcome", "found"), [("18", "placed", True), ("17", "placed", False), ("", "refused", False)]
+)
+def test_placed_twice(order: Order, customer: User, number: str, outcome: str, found: bool) -> None:
     first = attempted(order, Placed("17", ""))
-    again(first, number)
+    again(first, number, outcome)
+    # A decision about another order explains nothing.
+    OrderEvent.objects.create(order=place(customer, order.service), kind="settled")
     said = f"order {order.pk}: attempt {first.pk} was placed as 17, and the order was placed again"
     assert list(audit_orders()) == ([said] if found else [])
 
@@ -457,6 +481,30 @@ def test_an_id_that_a_person_gave(order: Order, olga: User) -> None:
 def test_a_decision_to_send_again_gives_no_id(order: Order, olga: User) -> None:
     attempted(order, fault(Uncertain))
     settle_send_again(order.pk, actor=olga, why="it was not there")
+    claim(order)
+    assert list(audit_orders()) == nobody_gave(order)
+
+
+@pytest.mark.parametrize(
+    ("kind", "by_olga", "of_another"),
+    [
+        ("settled", False, False),  # by nobody
+        ("settled", True, True),
+        ("found", False, True),
+        ("status", True, False),
+    ],
+)
+def test_an_event_of_another_kind_or_order_gives_no_id(
+    order: Order, customer: User, olga: User, kind: str, by_olga: bool, of_another: bool
+) -> None:
+    other = place(customer, order.service)
+    OrderEvent.objects.create(
+        order=other if of_another else order,
+        kind=kind,
+        to_status="pending",
+        detail="17",
+        actor=olga if by_olga else None,
+    )
     claim(order)
     assert list(audit_orders()) == nobody_gave(order)
 

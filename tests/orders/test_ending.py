@@ -15,6 +15,7 @@ from orders.ending import seen_of, settle_end
 from orders.errors import NotForEnding, RemainsOutOfBounds
 from orders.models import Order, OrderEvent
 from orders.polling import record_answer
+from tests.interrupting import Died
 from tests.orders.acting import accept, fault, fresh, held_by, kinds, refunds, said
 from tests.orders.test_races import together, unguarded_move
 from upstream.errors import OrderUnknown
@@ -57,7 +58,8 @@ def test_it_ends_and_gives_back_what_that_end_owes(
     event = OrderEvent.objects.get(order=order, kind="settled")
     assert (event.actor, event.detail) == (olga, "it is gone")
     assert (event.from_status, event.to_status) == ("in_progress", status)
-    assert {event.actor for event in order.events.filter(kind="refunded")} <= {olga}
+    given_back = order.events.filter(kind="refunded")
+    assert {(event.actor, event.detail) for event in given_back} <= {(olga, "it is gone")}
     assert not Alert.objects.filter(closed_at=None).exists()
 
 
@@ -138,6 +140,18 @@ def test_it_is_asked_about_a_few_times_more(stuck: Order, olga: User, settings: 
 def test_with_everything_given_back_nothing_more_is_asked(stuck: Order, olga: User) -> None:
     end(stuck, olga, "canceled")
     assert fresh(stuck).due_at is None
+
+
+def test_it_ends_with_its_refund_or_not_at_all(
+    stuck: Order, olga: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refund_up_to(*_: object, **__: object) -> Decimal:
+        raise Died
+
+    monkeypatch.setattr(ending, "refund_up_to", refund_up_to)
+    with pytest.raises(Died):
+        end(stuck, olga, "canceled")
+    assert (fresh(stuck).status, kinds(stuck), refunds(stuck)) == ("in_progress", ["placed"], [])
 
 
 # --- Who was first ----------------------------------------------------------------------------------------

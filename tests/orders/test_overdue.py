@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone, translation
 
 from accounts.models import User
@@ -125,6 +126,15 @@ def test_what_a_person_says_was_not_placed_was_not(order: Order, olga: User) -> 
     assert (stands(order), refunds(order)) == ("canceled", [130])
 
 
+def test_a_decision_about_one_is_none_about_another(order: Order, customer: User, olga: User) -> None:
+    other = aged(place(customer, order.service))
+    aged(order)
+    OrderEvent.objects.create(order=other, kind="settled", actor=olga)
+
+    assert refund_overdue() == 1
+    assert (stands(order), stands(other)) == ("canceled", "queued")
+
+
 def test_nothing_is_sent_afterwards(order: Order, sandbox: SandboxServer) -> None:
     aged(order)
     refund_overdue()
@@ -154,6 +164,18 @@ def test_one_that_cannot_be_refunded_keeps_no_other_from_it(
     alert = Alert.objects.get(cause=f"order:{order.pk}")
     assert (alert.kind, alert.times) == ("orders_overdue", 2)
     assert f"order.overdue_not_refunded order={order.pk}" in caplog.text
+
+
+def test_trouble_with_the_database_is_no_orders(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(pk: int) -> Order:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(overdue, "locked", locked)
+    aged(order)
+
+    with pytest.raises(OperationalError):
+        refund_overdue()
+    assert not Alert.objects.exists()
 
 
 # --- What goes on -----------------------------------------------------------------------------------------

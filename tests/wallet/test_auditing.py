@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from tests.factories import credit
+from tests.factories import credit, make_user
 from tests.wallet.tampering import past_foreign_keys, run, unchecked, write_transfer
 from wallet import ledger
 from wallet.auditing import SIDES, audit_ledger
@@ -32,8 +32,12 @@ def test_an_empty_ledger_is_right(db: None) -> None:
     assert list(audit_ledger()) == []
 
 
-def test_what_the_rules_wrote_is_right(wallet: LedgerAccount) -> None:
+def test_what_the_rules_wrote_is_right(wallet: LedgerAccount, boris: User) -> None:
     assert balance_of(wallet.owner) == 40
+    ledger.refund_order(wallet.owner, order_id=7, amount=Decimal(9), refunded_to=Decimal(9))
+    credit(boris, "0.000001")
+    ledger.wallet_of(make_user())
+    assert sorted(balance_of(owner) for owner in User.objects.all()) == [0, Decimal("0.000001"), 49]
     assert list(audit_ledger()) == []
 
 
