@@ -24,8 +24,8 @@ _URL = re.compile(rf"(?:https?{_COLON}{_SLASH}|www\.)\S+")
 _WORD = re.compile(r"([^\W_]+)(…|\.\.)?")
 _SHORTEST_WORD = 3
 
-# To the patterns an underscore is a blank.
-_JOINED_WORDS = re.compile(r"(\w*_\w*)(…|\.\.)?")
+# Words that underscores join, which to the patterns are blanks: taken whole, for a text may be one long word.
+_JOINED_WORDS = re.compile(r"(\w++)(…|\.\.)?")
 
 
 def without_urls(text: str) -> str:
@@ -49,10 +49,15 @@ def without_names(text: str, link: str) -> str:
     of one word stay, and those with blanks: a provider says "link" and "bad link" for itself.
     """
     names = _names(link)
+    if not names:
+        return text
+    any_name = re.compile("|".join(map(re.escape, names)))
 
     def cut(found: re.Match[str]) -> str:
         written, broken_off = found.groups()
-        is_theirs = any(name in written or (broken_off and name.startswith(written)) for name in names)
+        is_theirs = any_name.search(written) or (
+            broken_off and "_" in written and any(name.startswith(written) for name in names)
+        )
         return MARK if is_theirs else found[0]
 
     return _JOINED_WORDS.sub(cut, text)
@@ -61,7 +66,8 @@ def without_names(text: str, link: str) -> str:
 def _names(link: str) -> set[str]:
     """Return the parts of a link whose words an underscore joins, quoted or not, in lower case."""
     spelled = " ".join([link, unquote(link), unquote(unquote(link))]).lower()
-    return {name for name, _ in _JOINED_WORDS.findall(spelled) if len(name) >= _SHORTEST_WORD}
+    written = (name for name, _ in _JOINED_WORDS.findall(spelled))
+    return {name for name in written if "_" in name and len(name) >= _SHORTEST_WORD}
 
 
 def without_words(text: str, link: str) -> str:

@@ -462,11 +462,11 @@ def test_an_id_other_than_the_call_s(order: Order) -> None:
 
 def test_an_id_that_another_order_s_call_gave(order: Order, customer: User) -> None:
     other = place(customer, order.service)
-    attempted(order, Placed("17", ""))
+    attempt = attempted(order, Placed("17", ""))
     claim(order, number="18")
     claim(other)
     assert list(audit_orders()) == [
-        f"order {other.pk}: has 17, as which attempt 1 of order {order.pk} was placed",
+        f"order {other.pk}: has 17, as which attempt {attempt.pk} of order {order.pk} was placed",
         *nobody_gave(order, number="18"),
         *nobody_gave(other),
     ]
