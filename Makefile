@@ -18,7 +18,7 @@ run: install
 	@$(PY) -m panel.running --port $(PORT)
 
 test: install .venv/dev
-	$(PY) -m pytest -q -n $(PYTEST_WORKERS) --dist loadgroup
+	$(PY) -m pytest -q -n $(PYTEST_WORKERS)
 
 lint: install .venv/dev
 	$(PY) -m ruff check .

@@ -11,6 +11,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.test import Client as Browser
+from xdist.scheduler import LoadScopeScheduling
 
 from accounts.models import User
 from orders.auditing import audit_orders
@@ -64,6 +65,30 @@ def _skip_what_lacks_a_part(items: list[pytest.Item]) -> None:
 
 LONG = ("/chaos/", "/recovery/", "/site/", "_machine.py")
 """What takes many seconds a test, by its path: begun last, one process would run it while the others idle."""
+
+
+SHARED = {
+    "tests/recovery/test_beat_started_twice.py": "bare_site",
+    "tests/recovery/test_deploying.py": "bare_site",
+    "tests/recovery/test_killing_workers.py": "bare_site",
+    "tests/recovery/test_restarting_servers.py": "served_site",
+    "tests/site/test_connections.py": "site",
+    "tests/site/test_main_job.py": "site",
+    "tests/site/test_walk.py": "site",
+}
+"""Files by the site that they use: it is started once, in the one process that gets all their tests."""
+
+
+class OneByOne(LoadScopeScheduling):
+    """Gives each process a test at a time, in order, and the tests of a shared site together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return SHARED.get(nodeid.partition("::")[0], nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne:
+    """Take the scheduler above; xdist's own groups are lost on this pytest."""
+    return OneByOne(config, log)
 
 
 def _begin_with_the_longest(items: list[pytest.Item]) -> None:

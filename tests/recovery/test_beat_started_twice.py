@@ -1,11 +1,7 @@
 """Two beats by mistake: work is found twice, and done once."""
 
-import pytest
-
 from tests.recovery.looking import place_many, wait_until_all_are_sent
 from tests.site.processes import RunningSite
-
-pytestmark = pytest.mark.xdist_group("bare_site")
 
 ORDERS = 40
 

@@ -16,8 +16,6 @@ from tests.recovery.looking import (
 )
 from tests.site.processes import RunningSite, wait_for
 
-pytestmark = pytest.mark.xdist_group("bare_site")
-
 ORDERS = 200
 
 

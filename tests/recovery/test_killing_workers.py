@@ -3,8 +3,6 @@
 import random
 import time
 
-import pytest
-
 from tests.recovery.conftest import CALLS_AT_ONCE
 from tests.recovery.looking import (
     accepted,
@@ -16,8 +14,6 @@ from tests.recovery.looking import (
     statuses,
 )
 from tests.site.processes import RunningSite, wait_for
-
-pytestmark = pytest.mark.xdist_group("bare_site")
 
 ORDERS = 150
 POOLS = ("prefork", "threads", "prefork")

@@ -11,7 +11,7 @@ from tests.recovery.servers import OwnRedis
 from tests.site.customers import Customer, hidden_fields
 from tests.site.processes import RunningSite
 
-pytestmark = [pytest.mark.xdist_group("served_site"), pytest.mark.needs_postgres, pytest.mark.needs_redis]
+pytestmark = [pytest.mark.needs_postgres, pytest.mark.needs_redis]
 
 
 @pytest.fixture(scope="module")

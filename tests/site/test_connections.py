@@ -4,11 +4,7 @@ import time
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.site.processes import RunningSite
-
-pytestmark = pytest.mark.xdist_group("site")
 
 IDLE_SECONDS = 4.0
 """Longer than gunicorn by itself keeps a connection, which is 2 seconds, looked at once a second."""

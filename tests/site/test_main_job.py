@@ -3,15 +3,11 @@
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
 from money.amounts import charge_for, share_of
 from tests.site.books import books
 from tests.site.customers import Customer, hidden_fields
 from tests.site.processes import RunningSite, wait_for
 from upstream.sandbox.journal import Accepted, Ended
-
-pytestmark = pytest.mark.xdist_group("site")
 
 ORDERS = 8
 

@@ -15,7 +15,7 @@ from tests.site.customers import PASSWORD
 from tests.site.processes import PATIENCE_SECONDS, RunningSite
 from upstream.sandbox.journal import Accepted, Ended
 
-pytestmark = [pytest.mark.xdist_group("site"), pytest.mark.needs_chromium]
+pytestmark = pytest.mark.needs_chromium
 
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
