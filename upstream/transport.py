@@ -2,6 +2,7 @@
 
 import io
 import logging
+import math
 import re
 import time
 from http.client import HTTPResponse as PlainResponse
@@ -18,6 +19,9 @@ from upstream.cleaning import Secret
 from upstream.replies import Reply
 
 CHUNK_BYTES = 64 * 1024
+
+WITHOUT_BODY = frozenset({204, 304})
+"""Statuses whose answers end with their head."""
 
 MAX_HEAD_BYTES = 256 * 1024
 """An answer's status line and headers, interim answers included: http.client alone takes six megabytes."""
@@ -182,7 +186,10 @@ class _Response(PlainResponse):
 
 
 class _Connecting:
-    """What both kinds of connection add: a failure to connect is told apart, no old idle one is reused."""
+    """What both kinds of connection add: a failure to connect is told apart, no old idle one is reused.
+
+    Nor is one after an answer that has no body by its status.
+    """
 
     response_class: Any = _Response
     _answered_at = 0.0
@@ -196,7 +203,11 @@ class _Connecting:
 
     def getresponse(self) -> Any:
         self._answered_at = time.monotonic()
-        return super().getresponse()  # type: ignore[misc]
+        response = super().getresponse()  # type: ignore[misc]
+        if response.status in WITHOUT_BODY:
+            # One that follows all the same would be read as the answer to the next call.
+            self._answered_at = -math.inf
+        return response
 
     @property
     def is_connected(self) -> bool:

@@ -388,6 +388,17 @@ def test_statuses_of_a_list_with_orders() -> None:
     assert found["2"].remains == 2
 
 
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_connection_ends_with_an_answer_that_has_no_body(status: int) -> None:
+    """A body that follows it late is not read as the answer to the next call."""
+    with talking(add=answer(b"", status=status), balance=answer(BALANCE)) as (client, server):
+        with pytest.raises(Uncertain):
+            add(client)
+        client.balance()
+        client.balance()
+    assert [call.connection for call in server.calls] == [1, 2, 2]
+
+
 def test_statuses_under_an_id_that_is_not_theirs_are_not_believed() -> None:
     with talking(status=answer({"1": STATUS | {"order": "2"}, "2": STATUS})) as (client, _):
         one, two = client.statuses(["1", "2"]).values()
