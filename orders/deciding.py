@@ -101,7 +101,9 @@ class SettleForm(forms.Form):
         elif placed and data.get("provider_order_id") and not is_provider_id(data["provider_order_id"]):
             text = _("Enter the id as the provider writes it: without blanks, and without zeros before it.")
             self.add_error("provider_order_id", text)
-        elif placed and is_known(data.get("provider_order_id", ""), order=self.order):
+        elif (
+            data.get("provider_order_id") and placed and is_known(data["provider_order_id"], order=self.order)
+        ):
             self.add_error("provider_order_id", _("Another order has this id already."))
         elif "decision" in data and not placed and data.get("provider_order_id"):
             self.add_error("provider_order_id", _("Leave it empty unless the order was placed."))

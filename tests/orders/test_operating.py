@@ -17,6 +17,7 @@ from operations.models import Alert
 from orders import deciding, ending
 from orders.ending import seen_of
 from orders.evidence import mark_of
+from orders.forwarding import claim_next
 from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
 from orders.operating import AT_ONCE
 from orders.settling import settle_refund, settle_send_again
@@ -421,11 +422,14 @@ def test_a_form_that_says_nothing_clear_is_shown_again(
     operator: Browser, uncertain: Order, changes: dict[str, str], words: str
 ) -> None:
     accept(place(uncertain.customer, uncertain.service), "t4ken")
+    place(uncertain.customer, uncertain.service)
+    assert claim_next(uncertain.provider_id) is not None  # a call that was told no id
 
     answer, said = decide(operator, uncertain, **{"decision": "refund"} | changes)
 
     assert (answer.status_code, said) == (200, [])
     assert words in answer.content.decode()
+    assert ("Another order has this id already." in answer.content.decode()) == ("t4ken" in changes.values())
     assert fresh(uncertain).status == "uncertain"
     assert kinds(uncertain) == ["placed"]
     assert refunds(uncertain) == []
