@@ -14,6 +14,8 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import User
+
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """What differs from allauth's rules."""
@@ -21,6 +23,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def can_delete_email(self, email_address: EmailAddress) -> bool:
         """Refuse to drop the address that the user signs in by."""
         return bool(email_address.email != email_address.user.email)
+
+    def set_password(self, user: User, password: str) -> None:
+        """Write the password and nothing else: whom staff blocked meanwhile stays blocked."""
+        user.set_password(password)
+        user.save(update_fields=["password"])
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Write in the site's name, where allauth would write in its host's."""

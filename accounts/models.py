@@ -32,6 +32,20 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").strip().lower())
 
 
+class CustomerGroup(models.Model):
+    """Customers who are treated alike: prices and announcements can be for a group."""
+
+    name = models.CharField(pgettext_lazy("of a group", "name"), max_length=100, unique=True)
+
+    class Meta:
+        verbose_name = _("customer group")
+        verbose_name_plural = _("customer groups")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """A customer or a member of staff."""
 
@@ -43,7 +57,21 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Switch off instead of deleting: money keeps its owner.")
     )
+    customer_group = models.ForeignKey(
+        CustomerGroup,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="customers",
+        verbose_name=_("customer group"),
+    )
     date_joined = models.DateTimeField(_("joined at"), default=timezone.now, editable=False)
+    sign_outs = models.PositiveIntegerField(
+        _("times signed out everywhere"),
+        default=0,
+        editable=False,
+        help_text=_("Part of what a session is signed with: the next number ends them all."),
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -54,10 +82,19 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        permissions = [
+            ("block_customer", "Can block customers and sign them out"),
+            ("hijack_customer", "Can look at the site as a customer"),
+            ("export_user", "Can export user"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(email=Lower("email")), name="accounts_user_email_lower"
             ),
+        ]
+        indexes = [
+            # The list in admin, newest first, and the desk's new customers by day.
+            models.Index(fields=["date_joined"], name="accounts_user_joined"),
         ]
 
     def __str__(self) -> str:
@@ -67,6 +104,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Fold the address to lower case, as the database demands."""
         super().clean()
         self.email = self.email.strip().lower()
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        return f"{super()._get_session_auth_hash(secret)}:{self.sign_outs}"  # type: ignore[misc]
 
     def get_full_name(self) -> str:
         """Return the name, or the address of a user who gave none."""

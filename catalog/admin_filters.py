@@ -1,4 +1,4 @@
-"""Filters that the admin pages of several rooms share."""
+"""What admin pages of several rooms share: filters, and what is never deleted."""
 
 from typing import Any
 
@@ -26,3 +26,11 @@ class ProviderFilter(admin.SimpleListFilter):
         # While it counts rows for each choice, Django hands the ids themselves in.
         provider_id = row_number(str(self.value() or ""))
         return queryset if provider_id is None else queryset.filter(provider=provider_id)
+
+
+class NotDeleted:
+    """Refuses deletion: orders and money hang on the row."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse."""
+        return False

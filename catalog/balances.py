@@ -6,22 +6,26 @@ section 1). The provider's own "Insuffcient Funds" is the authority.
 
 import logging
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from catalog.connecting import ask
 from catalog.halting import heed
-from catalog.models import Provider
+from catalog.models import BalanceReading, Provider
 from money.amounts import MAX_AMOUNT, round_cost
-from operations.alerting import close_alerts, raise_alert
+from money.display import plain
+from operations.alerting import close_alerts, raise_alert, raise_once
 from operations.models import Alert
 from upstream.answers import Balance
 from upstream.client import Client
 from upstream.errors import ProviderError
 
 logger = logging.getLogger(__name__)
+
+KEEP_READINGS = timedelta(days=400)
 
 _ONLY_A_DECIMAL_POINT = re.compile(r"-?[0-9]+\.(?:[0-9]{1,2}|[0-9]{4,})")
 
@@ -58,11 +62,45 @@ def _keep(provider: Provider, answer: Balance, *, now: datetime) -> None:
         balance_error="",
     )
     logger.info("provider.balance provider=%s text=%r", provider.pk, answer.raw_text)
+    _keep_reading(provider, _kept(answer.amount), now=now)
+    _compare_low(provider, _kept(answer.amount), said=answer.raw_text)
 
 
 def _kept(amount: Decimal) -> Decimal:
     # Finer than we keep: for people to look at, and no money of ours is computed from it.
     return round_cost(amount)
+
+
+def _keep_reading(provider: Provider, balance: Decimal, *, now: datetime) -> None:
+    """Keep the hour's first balance for the picture over time, and drop what is too old for it."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    _reading, is_new = BalanceReading.objects.get_or_create(
+        provider=provider, at=hour, defaults={"balance": balance, "currency": provider.currency}
+    )
+    if is_new:
+        BalanceReading.objects.filter(provider=provider, at__lt=now - KEEP_READINGS).delete()
+
+
+def _compare_low(provider: Provider, balance: Decimal, *, said: str) -> None:
+    # Read anew: the threshold may have been set while the answer was on its way.
+    limits = Provider.objects.filter(pk=provider.pk).values_list("low_balance", "currency")
+    limit, currency = limits.get()
+    cause = f"provider:{provider.pk}"
+    if limit is None or balance >= limit:
+        close_alerts(Alert.Kind.LOW_BALANCE, cause=cause)
+        return
+    raise_once(
+        Alert.Kind.LOW_BALANCE,
+        cause=cause,
+        text=gettext_noop(
+            "The balance at %(provider)s is %(balance)s %(currency)s, below %(limit)s. It answered: %(said)s"
+        ),
+        provider=provider,
+        balance=plain(balance),
+        currency=currency,
+        limit=plain(limit),
+        said=said[:100],
+    )
 
 
 def _keep_error(provider: Provider, text: str, *, now: datetime) -> None:
@@ -76,8 +114,13 @@ def _compare_currency(provider: Provider, answered: str) -> None:
         raise_alert(
             Alert.Kind.MONEY_WRONG,
             cause=cause,
-            text=f"The account at {provider} is in {answered}, and its costs are taken for "
-            f"{provider.currency}: prices may be below cost. Set the provider's currency.",
+            text=gettext_noop(
+                "The account at %(provider)s is in %(answered)s, and its costs are taken for %(currency)s: "
+                "prices may be below cost. Set the provider's currency."
+            ),
+            provider=provider,
+            answered=answered,
+            currency=provider.currency,
         )
     elif answered:
         close_alerts(Alert.Kind.MONEY_WRONG, cause=cause)

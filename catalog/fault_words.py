@@ -10,10 +10,10 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_noop
 
-from catalog.halting import BY_HAND, FUNDS
 from catalog.models import Provider
+from operations.wording import Words
 from upstream.taught import RULE as TAUGHT
 
 CODE = "font-mono text-xs"
@@ -21,40 +21,40 @@ CODE = "font-mono text-xs"
 
 RULES = {
     # The provider's words, by the error table (`upstream/classing.py`).
-    "rate_limit": gettext_lazy("too many calls"),
-    "spam_wait": gettext_lazy("the link has to wait"),
-    "active_order": gettext_lazy("the link has an open order already"),
-    "service_inactive": gettext_lazy("the service is switched off"),
-    "service_unknown": gettext_lazy("the service is not known"),
-    "key": gettext_lazy("the key or the account is refused"),
-    "action": gettext_lazy("the call is not understood"),
-    "missing_parameter": gettext_lazy("a parameter is missing"),
-    "quantity": gettext_lazy("the quantity is out of bounds"),
-    "bad_link": gettext_lazy("the link is refused"),
-    FUNDS: gettext_lazy("the account lacks funds"),
-    "maintenance": gettext_lazy("maintenance"),
-    "unclear_error": gettext_lazy("an error that says nothing of the order"),
-    "unknown_text": gettext_lazy("words that are not known"),
-    TAUGHT: gettext_lazy("words that were taught"),
-    "cancel_window": gettext_lazy("too late to cancel"),
-    "cancel_not_supported": gettext_lazy("canceling is not offered"),
-    "not_cancelable": gettext_lazy("it cannot be canceled"),
-    "order_unknown": gettext_lazy("the order is not known"),
+    "rate_limit": gettext_noop("too many calls"),
+    "spam_wait": gettext_noop("the link has to wait"),
+    "active_order": gettext_noop("the link has an open order already"),
+    "service_inactive": gettext_noop("the service is switched off"),
+    "service_unknown": gettext_noop("the service is not known"),
+    "key": gettext_noop("the key or the account is refused"),
+    "action": gettext_noop("the call is not understood"),
+    "missing_parameter": gettext_noop("a parameter is missing"),
+    "quantity": gettext_noop("the quantity is out of bounds"),
+    "bad_link": gettext_noop("the link is refused"),
+    "funds": gettext_noop("the account lacks funds"),
+    "maintenance": gettext_noop("maintenance"),
+    "unclear_error": gettext_noop("an error that says nothing of the order"),
+    "unknown_text": gettext_noop("words that are not known"),
+    TAUGHT: gettext_noop("words that were taught"),
+    "cancel_window": gettext_noop("too late to cancel"),
+    "cancel_not_supported": gettext_noop("canceling is not offered"),
+    "not_cancelable": gettext_noop("it cannot be canceled"),
+    "order_unknown": gettext_noop("the order is not known"),
     # What the answer was like.
-    "http_5xx": gettext_lazy("the provider's server failed"),
-    "misconfigured": gettext_lazy("the address, the key or the method seems wrong"),
-    "no_clear_answer": gettext_lazy("no clear answer"),
-    "no_catalogue": gettext_lazy("no readable catalogue"),
-    "order_and_error": gettext_lazy("an id and an error at once"),
-    "id_taken": gettext_lazy("the id belongs to another order"),
+    "http_5xx": gettext_noop("the provider's server failed"),
+    "misconfigured": gettext_noop("the address, the key or the method seems wrong"),
+    "no_clear_answer": gettext_noop("no clear answer"),
+    "no_catalogue": gettext_noop("no readable catalogue"),
+    "order_and_error": gettext_noop("an id and an error at once"),
+    "id_taken": gettext_noop("the id belongs to another order"),
     # What happened on the way, and with us.
-    "no_answer": gettext_lazy("no answer came"),
-    "nothing_sent": gettext_lazy("no connection: nothing was sent"),
-    "unreachable": gettext_lazy("it cannot be reached"),
-    "no_slot": gettext_lazy("other calls were before it"),
-    "lease_over": gettext_lazy("the worker was too late to send it"),
-    "worker_died": gettext_lazy("the worker stopped in the middle of the call"),
-    BY_HAND: gettext_lazy("by hand"),
+    "no_answer": gettext_noop("no answer came"),
+    "nothing_sent": gettext_noop("no connection: nothing was sent"),
+    "unreachable": gettext_noop("it cannot be reached"),
+    "no_slot": gettext_noop("other calls were before it"),
+    "lease_over": gettext_noop("the worker was too late to send it"),
+    "worker_died": gettext_noop("the worker stopped in the middle of the call"),
+    "by_hand": gettext_noop("by hand"),
 }
 """What an attempt's, a fault's or a halt's rule means."""
 
@@ -68,8 +68,12 @@ _OWN_TEXTS = tuple(
         (r"the worker that sent it died before it recorded an answer", "worker_died"),
         (r"the worker slept until its lease had ended", "lease_over"),
         (r"other calls keep the provider busy", "no_slot"),
-        (r"halted by .*", BY_HAND),
+        (r"halted by .*", "by_hand"),
         (r"the provider's address does not answer", "unreachable"),
+        (r"no list of services", "no_catalogue"),
+        (r"(no JSON|an empty body|too many values) in \d+ bytes, from .*", "no_catalogue"),
+        (r"no call can be made to this address: its host or its port is none", "misconfigured"),
+        (r"the address of a provider begins with http:// or https://", "misconfigured"),
         (r"it misses parameters that we send: their names differ", "missing_parameter"),
         (r"it does not know several services: did the account change\?", "service_unknown"),
     )
@@ -77,9 +81,16 @@ _OWN_TEXTS = tuple(
 """Texts that stand where a provider's words would, where it said none (`upstream/`, `orders/`)."""
 
 
+_QUOTING = (
+    (re.compile(r"halted by (?P<who>.*)"), gettext_noop("halted by %(who)s")),
+    (re.compile(r"order (?P<id>\S+) and (?P<said>.*)"), gettext_noop("order %(id)s and %(said)s")),
+)
+"""Those of our own texts that name what no label does."""
+
+
 def rule_label(rule: str) -> str:
     """Return what a rule means, in the language of the page; a rule that has no words is its own."""
-    return str(RULES.get(rule, rule))
+    return _(RULES[rule]) if rule in RULES else rule
 
 
 def rule_in_words(rule: str) -> str:
@@ -93,6 +104,15 @@ def text_in_words(text: str) -> str:
         return "—"
     rule = _rule_of_own(text)
     return _beside(rule_label(rule), text) if rule else quoted(text)
+
+
+def said(text: str) -> Words | str:
+    """Return why something went wrong, for an alert: our own texts in words, a provider's as they are."""
+    for pattern, words in _QUOTING:
+        if found := pattern.fullmatch(text):
+            return Words(words, found.groupdict(), written=text)
+    rule = _rule_of_own(text)
+    return Words(RULES[rule], written=text) if rule else text
 
 
 def halt_in_words(provider: Provider) -> str:

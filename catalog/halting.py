@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
+from catalog.fault_words import said
 from catalog.models import Provider
 from operations.alerting import close_alerts, raise_alert
 from operations.models import Alert
@@ -59,7 +61,10 @@ def halt(provider: Provider, *, rule: str, text: str, funds: bool = False) -> bo
     raise_alert(
         Alert.Kind.PROVIDER_HALTED,
         cause=_cause(provider),
-        text=f"Nothing is sent to {provider}, its orders wait: {text} ({rule}).",
+        text=gettext_noop("Nothing is sent to %(provider)s, its orders wait: %(said)s (%(rule)s)."),
+        provider=provider,
+        said=said(text),
+        rule=rule,
     )
     return True
 

@@ -1,75 +1,45 @@
-"""From costs to prices: exchange rate, markup, rounding. Prices are stored with their services."""
+"""Keeping stored prices in line with costs, rates and rules, and changing the rules.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Context, Decimal
+A price is stored with its service: everybody's. What a rule makes of a cost is in `catalog/rules.py`.
+"""
+
+from decimal import Decimal
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from catalog.models import ExchangeRate, PriceRule, Provider, Service
-from money.amounts import CHARGE_STEP, MAX_AMOUNT, round_charge
-
-BATCH = 500
-
-_EXACT = Context(prec=60)
-
-
-def price_of(
-    cost: Decimal, currency: str, markup_percent: Decimal, rates: Mapping[str, Decimal]
-) -> Decimal | None:
-    """Return the price per 1000 in the site's currency of what costs `cost` per 1000 in `currency`.
-
-    Cost × exchange rate × (1 + markup / 100), rounded half up to 0.00001, and never below cost: where the
-    rounding went below, it goes up. `rates` are units of the site's currency for one of the other. None: no
-    exchange rate is known, or the price is beyond what is kept, and the service is not sold.
-    """
-    rate = Decimal(1) if currency == settings.SITE_CURRENCY else rates.get(currency)
-    if rate is None:
-        return None
-    cost_here = _EXACT.multiply(cost, rate)
-    marked_up = _EXACT.divide(
-        _EXACT.multiply(cost_here, _EXACT.add(Decimal(100), markup_percent)), Decimal(100)
-    )
-    price = round_charge(marked_up)
-    if price < cost_here:
-        price = _EXACT.add(price, CHARGE_STEP)
-    return price if price < MAX_AMOUNT else None
+from catalog import recordsets
+from catalog.history import Change, Field, note
+from catalog.losses import settle_losses
+from catalog.models import CataloguePolicy, PriceRule, Provider, Service
+from catalog.previewing import COLUMNS, Preview, in_reach, preview
+from catalog.rules import RULES_OF_EVERYBODY, Costing, price_rules
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRules:
-    """Exchange rates and markups as they stood when they were read."""
-
-    rates: Mapping[str, Decimal]
-    everything: Decimal
-    own: Mapping[int, Decimal]
-
-    def price(self, cost: Decimal, currency: str, service_id: int | None = None) -> Decimal | None:
-        """Return a service's price, or None when it is not sold; a service without an id is a new one."""
-        percent = self.everything if service_id is None else self.own.get(service_id, self.everything)
-        return price_of(cost, currency, percent, self.rates)
+class PricingError(Exception):
+    """Why a rule is not saved or dropped. Nothing was changed."""
 
 
-def price_rules(services: QuerySet[Service]) -> PriceRules:
-    """Read what the prices of these services follow from; a service's own rule wins."""
-    own = PriceRule.objects.filter(service__in=services.order_by()).values_list(
-        "service_id", "markup_percent"
-    )
-    return PriceRules(
-        rates=dict(ExchangeRate.objects.values_list("currency", "rate")),
-        everything=markup_for_everything(),
-        own={service_id: percent for service_id, percent in own if service_id is not None},
-    )
+class WouldLose(PricingError):
+    """Raised when services would be sold below their cost; `preview` names them."""
+
+    def __init__(self, preview: Preview) -> None:
+        super().__init__(f"{preview.losing_count} services would be sold below cost")
+        self.preview = preview
 
 
-def markup_for_everything() -> Decimal:
-    """Return the percent that counts where a service has no rule of its own: a rule's, else the setting's."""
-    rules = PriceRule.objects.filter(scope=PriceRule.Scope.EVERYTHING)
-    percent = rules.values_list("markup_percent", flat=True).first()
-    return Decimal(settings.DEFAULT_MARKUP_PERCENT) if percent is None else percent
+class Unseen(PricingError):
+    """Raised when what would change is not what the person has seen; `preview` is what would change now."""
+
+    def __init__(self, preview: Preview) -> None:
+        super().__init__("what would change was not seen")
+        self.preview = preview
+
+
+class RuleExists(PricingError):
+    """Raised when another rule speaks of the same services to the same people."""
 
 
 @transaction.atomic
@@ -80,13 +50,19 @@ def reprice(what: Provider | QuerySet[Service] | None = None) -> int:
     """
     lock_providers()
     services = _services_of(what)
-    rules, now, moved = price_rules(services), timezone.now(), []
-    for service in services.select_related("provider").only("cost", "price", "provider__currency").order_by():
-        price = rules.price(service.cost, service.provider.currency, service.pk)
-        if price != service.price:
-            service.price, service.changed_at = price, now
-            moved.append(service)
-    Service.objects.bulk_update(moved, ["price", "changed_at"], batch_size=BATCH)
+    rules, now = price_rules(services), timezone.now()
+    moved, losses = [], {}
+    stored = services.order_by().values_list("price", "is_hidden", *COLUMNS)
+    for price, is_hidden, *columns in stored:
+        service_id, steps = columns[-1], rules.steps(Costing(*columns))
+        new = steps.price if steps else None
+        if new != price:
+            moved.append(Change(service_id, Field.PRICE, price, new, is_offered=not is_hidden))
+        if steps and steps.stops:
+            losses[service_id] = steps
+    recordsets.update(Service, ("price", "changed_at"), ((one.service_id, one.new, now) for one in moved))
+    note(moved, at=now)
+    settle_losses(services, losses, at=now)
     return len(moved)
 
 
@@ -97,32 +73,85 @@ def _services_of(what: Provider | QuerySet[Service] | None) -> QuerySet[Service]
 
 
 @transaction.atomic
-def set_markup(service: Service | None, percent: Decimal | None) -> PriceRule | None:
-    """Make the markup of a service, or of everything (None), `percent`, or drop that rule (None); reprice."""
-    scope = PriceRule.Scope.SERVICE if service else PriceRule.Scope.EVERYTHING
+def save_rule(rule: PriceRule, *, seen: str | None = None) -> PriceRule:
+    """Save a rule, new or changed, reprice what it speaks of, and return it.
+
+    `seen` is the mark of the preview that a person agreed to; None where nobody is asked. Raises `WouldLose`,
+    `Unseen`, `RuleExists`; nothing is changed then.
+    """
     lock_providers()
-    rule = None
-    if percent is None:
-        PriceRule.objects.filter(scope=scope, service=service).delete()
-    else:
-        rule, _ = PriceRule.objects.update_or_create(
-            scope=scope, service=service, defaults={"markup_percent": percent}
-        )
-    reprice(Service.objects.filter(pk=service.pk) if service else None)
+    _agree(rule, seen=seen)
+    try:
+        with transaction.atomic():
+            rule.save()
+    except IntegrityError as error:
+        raise RuleExists from error
+    _reprice_for(rule)
     return rule
 
 
 @transaction.atomic
-def save_rate(currency: str, rate: Decimal | None) -> ExchangeRate | None:
-    """Make one unit of `currency` worth `rate` of the site's, or unknown (None); reprice what costs in it."""
+def drop_rule(rule: PriceRule, *, seen: str | None = None) -> None:
+    """Delete a rule, and reprice what it spoke of by what applies then. Raises `WouldLose`, `Unseen`."""
     lock_providers()
-    kept = None
-    if rate is None:
-        ExchangeRate.objects.filter(currency=currency).delete()
-    else:
-        kept, _ = ExchangeRate.objects.update_or_create(currency=currency, defaults={"rate": rate})
-    reprice(Service.objects.filter(provider__currency=currency))
-    return kept
+    _agree(rule, seen=seen, dropped=True)
+    PriceRule.objects.filter(pk=rule.pk).delete()
+    _reprice_for(rule)
+
+
+def _agree(rule: PriceRule, *, seen: str | None, dropped: bool = False) -> None:
+    would = preview(rule, dropped=dropped)
+    if would.losing_count:
+        raise WouldLose(would)
+    if seen is not None and seen != would.mark:
+        raise Unseen(would)
+
+
+def _reprice_for(rule: PriceRule) -> None:
+    # What is for a group or a customer is computed when they look: only everybody's prices are stored.
+    if rule.group_id is None and rule.customer_id is None:
+        reprice(in_reach(rule))
+
+
+@transaction.atomic
+def set_markup(service: Service | None, percent: Decimal | None) -> PriceRule | None:
+    """Make everybody's markup of a service, or of everything (None), `percent`, or drop that rule (None).
+
+    What else the rule says stays. Raises `WouldLose`.
+    """
+    scope = PriceRule.Scope.SERVICE if service else PriceRule.Scope.EVERYTHING
+    lock_providers()
+    known = PriceRule.objects.filter(RULES_OF_EVERYBODY, scope=scope, service=service).first()
+    if percent is None:
+        if known is not None:
+            drop_rule(known)
+        return None
+    rule = known or PriceRule(scope=scope, service=service)
+    rule.percent = percent
+    return save_rule(rule)
+
+
+@transaction.atomic
+def save_policy(policy: CataloguePolicy) -> None:
+    """Save what is set for the whole catalogue, and bring prices in line with what a loss does by it."""
+    lock_providers()
+    policy.save()
+    reprice()
+
+
+def priced_in() -> str:
+    """Return the site's currency as all prices were last set in it; empty where it is not known."""
+    return CataloguePolicy.objects.values_list("priced_in", flat=True).first() or ""
+
+
+@transaction.atomic
+def price_in_currency() -> int:
+    """Set all prices anew, in the site's currency as it is now, and note that; return how many moved."""
+    lock_providers()
+    policy = CataloguePolicy.get_solo()
+    policy.priced_in = settings.SITE_CURRENCY
+    policy.save(update_fields=["priced_in"])
+    return reprice()
 
 
 def lock_providers(**which: object) -> None:

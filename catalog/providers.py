@@ -5,13 +5,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import Provider
-from catalog.pricing import reprice
+from catalog.pricing import lock_providers, reprice
 from catalog.probing import probe_soon
 from operations.waking import wake
 
 SETTINGS = (
     *("name", "url", "currency", "method", "calls_at_once", "calls_per_second"),
-    *("lost_answers", "is_active"),
+    *("lost_answers", "is_active", "new_services", "low_balance"),
 )
 """What a person decides of a provider, apart from its key; all else in its row is the panel's."""
 
@@ -31,6 +31,7 @@ def save_provider(provider: Provider, *, key: str | None = None) -> frozenset[st
     """
     if provider.pk is None:
         return _add(provider, key=key or "")
+    lock_providers()  # all of them and in their order: another currency sets prices anew
     before = Provider.objects.select_for_update().defer("key").get(pk=provider.pk)
     changed = {name for name in SETTINGS if getattr(before, name) != getattr(provider, name)}
     if key is not None and key != _key_of(before):

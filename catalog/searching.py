@@ -5,6 +5,7 @@ sides are therefore folded in Python: the text when a service is saved, the word
 """
 
 import unicodedata
+from collections.abc import Iterable
 
 from django.db.models import Q
 
@@ -19,9 +20,12 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", plain).casefold().replace("ё", "е").split())
 
 
-def search_text(*, name: str, category: str) -> str:
-    """Return what is kept beside a service for searches."""
-    return f"{folded(name)}\n{folded(category)}"
+def search_text(*, name: str, category: str, titles: Iterable[str] = ()) -> str:
+    """Return what is kept beside a service for searches: a line for each of its names and its category's.
+
+    `titles` are the operator's own names of both; those left blank say nothing.
+    """
+    return "\n".join([folded(name), folded(category), *(folded(title) for title in titles if title)])
 
 
 def matching(query: str) -> Q:

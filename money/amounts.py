@@ -31,6 +31,22 @@ def charge_for(price: Decimal, quantity: int) -> Decimal:
     return round_charge(_EXACT.divide(_EXACT.multiply(price, Decimal(quantity)), Decimal(1000)))
 
 
+def cost_of(cost: Decimal, quantity: int, rate: Decimal) -> Decimal | None:
+    """Return what `quantity` units cost us at `cost` per 1000; `rate` is of our currency for one of its.
+
+    Rounded half up to 0.000001, once; None for more than an amount can be.
+    """
+    whole = _EXACT.divide(_EXACT.multiply(_EXACT.multiply(cost, Decimal(quantity)), rate), Decimal(1000))
+    rounded = whole.quantize(MICRO, rounding=ROUND_HALF_UP, context=_EXACT)
+    return rounded if rounded < MAX_AMOUNT else None
+
+
+def part_of(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """Return `amount × part / whole`, rounded half up to 0.000001; `part` lies within 0 and `whole`."""
+    share = _EXACT.divide(_EXACT.multiply(amount, part), whole)
+    return share.quantize(MICRO, rounding=ROUND_HALF_UP, context=_EXACT)
+
+
 def share_of(amount: Decimal, part: int, whole: int) -> Decimal:
     """Return `amount × part / whole`, rounded once; `part` lies within 0 and `whole`."""
     return round_charge(_EXACT.divide(_EXACT.multiply(amount, Decimal(part)), Decimal(whole)))

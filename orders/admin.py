@@ -15,17 +15,25 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from accounts.admin_lists import asked_once
+from accounts.sheet_pages import ExportPages
 from catalog.admin_filters import ProviderFilter
 from catalog.fault_words import halt_in_words, rule_in_words, text_in_words
 from money.display import shown
 from orders.delaying import Delay, delays_of
 from orders.links import START_LENGTH, LinkStart
-from orders.models import Attempt, Candidate, LostAnswer, Order, OrderEvent
+from orders.models import Attempt, Candidate, DayTotals, LostAnswer, Order, OrderEvent
 from orders.operating import OperatorPages
+from orders.refund_pages import RefundPages
+from orders.sheets import OrderSheet
+from orders.stuck import StuckFilter
 from orders.teaching_pages import TeachingPages
 from orders.timeline import shown_status_label, status_in_words
+from orders.totals_admin import DayTotalsAdmin
 from wallet.admin import LINK, LongList, ReadOnly, number_in, short, user_id_of
 from wallet.models import Transfer
+
+admin.site.register(DayTotals, DayTotalsAdmin)
 
 Status = Order.Status
 
@@ -132,14 +140,15 @@ class OrderEventInline(EventColumns, ReadOnly, TabularInline):  # type: ignore[m
 
 
 @admin.register(Order)
-class OrderAdmin(LongList, ReadOnly, TeachingPages, OperatorPages):
+class OrderAdmin(LongList, ReadOnly, ExportPages, RefundPages, TeachingPages, OperatorPages):
     """Orders, newest first; canceling, asking the provider and settling are pages of their own."""
 
+    resource_classes = (OrderSheet,)
     list_display = (
         *("id", "shown_status", "customer", "shown_charge", "shown_refunded", "provider_order_id"),
         *("shown_quantity", "shown_service", "shown_link", "shown_created", "shown_due"),
     )
-    list_filter = ("status", ProviderFilter, "cancel_state", "created_at")
+    list_filter = ("status", ProviderFilter, StuckFilter, "cancel_state", "created_at")
     list_fullwidth = True
     search_fields = ("id",)  # offers the search; what it does is in get_search_results
     search_help_text = _(
@@ -286,6 +295,7 @@ class OrderAdmin(LongList, ReadOnly, TeachingPages, OperatorPages):
         return format_html_join(" · ", '<a class="{}" href="{}">{}</a>', links)
 
     @admin.display(description=_("transfers"))
+    @asked_once
     def transfers(self, order: Order) -> str:
         """Link to what moved for it."""
         kinds = (Transfer.Kind.ORDER_CHARGE, Transfer.Kind.ORDER_REFUND)

@@ -10,7 +10,7 @@ from operations.alerting import close_alerts
 from operations.models import Alert
 from operations.waking import wake
 from orders.life import Event, at_provider, locked, move
-from orders.matching import is_known, sure_matches
+from orders.matching import other_with, sure_matches
 from orders.models import Attempt, LostAnswer, Order
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def adopt(lost: LostAnswer, *, number: int) -> bool:
             order = locked(lost.attempt.order_id)
             if order.status not in Order.FOR_A_PERSON or _may_be_placed_later(lost.attempt):
                 return False
-            if is_known(str(number), order=order):
+            if other_with(str(number), order=order) is not None:
                 return False  # a late answer named it since the search ended
             if not Provider.objects.filter(
                 pk=lost.provider_id, lost_answers=Provider.LostAnswers.ADOPT

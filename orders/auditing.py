@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, Subquery
 
-from money.amounts import charge_for
+from money.amounts import charge_for, from_micros
 from orders.models import Attempt, Order, OrderEvent
 from orders.refunding import owed
 from wallet.auditing import CHUNK, named
@@ -32,27 +32,40 @@ class Leg(NamedTuple):
     account_kind: str | None
     owner_id: int | None
     amount: Decimal | None
+    made_by_id: int | None
+
+
+class ByHand(NamedTuple):
+    """A refund by hand, as the order's timeline tells it."""
+
+    order_id: int
+    event_id: int
+    actor_id: int | None
+    amount: Decimal | None
 
 
 def audit_orders() -> Iterator[str]:
     """Yield what is wrong between orders and ledger, a sentence each; nothing when they agree.
 
     Proves that each order was charged once, what its quantity costs at its price, by the transfer that bears
-    its number, from its own customer's wallet, that its refunds in the ledger
-    are those it counts, went to the same wallet, fit its status and are not above its charge, that no order's
-    money moved without an order, that no order was given up, or waits to be sent, that the provider has, that
-    none was placed twice but after a person's decision, that the provider's id of each that it is said to
-    have was given, by a call's answer, a person or a search, and that no call for another order was told it.
+    its number, from its own customer's wallet, that its refunds in the ledger are those it counts, went to
+    the same wallet, fit its status and the refunds by hand that its timeline tells, and are not above its
+    charge, that no order's money moved without an order, that no order was given up, or waits to be sent,
+    that the provider has, that none was placed twice but after a person's decision, that the id of each that
+    the provider is said to have was given, by a call's answer, a person or a search, and that no call for
+    another order was told it.
 
-    Orders and the ledger are two streams, read side by side: memory does not grow with them. On a busy site
-    they agree only within one snapshot (`panel/auditing.py`).
+    Orders, the ledger and refunds by hand are streams, read side by side: memory does not grow with them. On
+    a busy site they agree only within one snapshot (`panel/auditing.py`).
     """
-    for order, legs in _side_by_side(_orders(), _legs()):
+    for order, legs, by_hand in _side_by_side(_orders(), _legs(), _by_hand()):
         if order is None:
             yield from _without_order(legs)
         else:
             yield from _wrong_money(order, legs)
-            yield from _wrong_end(order)
+            backed = _backed(legs, by_hand)
+            yield from _wrong_end(order, given=_given_by_hand(backed))
+            yield from _not_in_ledger(order, backed)
     yield from _transfers_of_no_order()
     yield from _refused_yet_placed()
     yield from _placed_unknown()
@@ -89,20 +102,36 @@ def _legs() -> Iterator[Leg]:
             "entries__account__kind",
             "entries__account__owner",
             "entries__amount",
+            "made_by",
         )
     )
     return map(Leg._make, rows.iterator(chunk_size=CHUNK))
 
 
-def _side_by_side(orders: Iterable[Order], legs: Iterable[Leg]) -> Iterator[tuple[Order | None, list[Leg]]]:
-    """Yield each order with its legs, and with None the legs of no order; both come sorted by order."""
-    rows: Iterator[tuple[int, Order | Leg]] = heapq.merge(
-        ((order.pk, order) for order in orders), ((leg.order_id, leg) for leg in legs), key=itemgetter(0)
+def _by_hand() -> Iterator[ByHand]:
+    told = OrderEvent.objects.filter(kind=OrderEvent.Kind.REFUNDED_BY_HAND).order_by("order", "pk")
+    rows = told.values_list("order", "pk", "actor", "amount")
+    return map(ByHand._make, rows.iterator(chunk_size=CHUNK))
+
+
+def _side_by_side(
+    orders: Iterable[Order], legs: Iterable[Leg], by_hand: Iterable[ByHand]
+) -> Iterator[tuple[Order | None, list[Leg], list[ByHand]]]:
+    """Yield each order with what belongs to it, with None the legs of no order; all come sorted by order."""
+    rows: Iterator[tuple[int, Order | Leg | ByHand]] = heapq.merge(
+        ((order.pk, order) for order in orders),
+        ((leg.order_id, leg) for leg in legs),
+        ((told.order_id, told) for told in by_hand),
+        key=itemgetter(0),
     )
     for _, group in groupby(rows, key=itemgetter(0)):
         found = [row for _, row in group]
         order = next((row for row in found if isinstance(row, Order)), None)
-        yield order, [row for row in found if isinstance(row, Leg)]
+        yield (
+            order,
+            [row for row in found if isinstance(row, Leg)],
+            [row for row in found if isinstance(row, ByHand)],
+        )
 
 
 def _without_order(legs: list[Leg]) -> Iterator[str]:
@@ -146,13 +175,44 @@ def _is_own(order: Order, leg: Leg) -> bool:
     return leg.account_kind == LedgerAccount.Kind.WALLET and leg.owner_id == order.customer_id
 
 
-def _wrong_end(order: Order) -> Iterator[str]:
+def _backed(legs: list[Leg], by_hand: list[ByHand]) -> list[tuple[ByHand, Leg | None]]:
+    """Return the transfer that each refund by hand made: of that amount, by that person; None without one.
+
+    Of transfers that are alike the latest: an earlier one may have been made by ending the order by hand.
+    """
+    refunds = [leg for leg in legs if leg.kind == REFUND and leg.account_kind == LedgerAccount.Kind.WALLET]
+    backed = []
+    for told in by_hand:
+        made = (told.amount, told.actor_id)
+        leg = next((leg for leg in reversed(refunds) if (leg.amount, leg.made_by_id) == made), None)
+        if leg is not None:
+            refunds.remove(leg)
+        backed.append((told, leg))
+    return backed
+
+
+def _given_by_hand(backed: list[tuple[ByHand, Leg | None]]) -> Decimal:
+    """Return up to which sum people gave back: what the order owes by its status may lie below it.
+
+    The reference of a refund ends in the sum of the order's refunds with it (`wallet.ledger.refund_order`).
+    """
+    sums = (leg.reference.rpartition(":to:")[2] for _, leg in backed if leg is not None)
+    return max((from_micros(int(micros)) for micros in sums if micros.isdecimal()), default=Decimal(0))
+
+
+def _not_in_ledger(order: Order, backed: list[tuple[ByHand, Leg | None]]) -> Iterator[str]:
+    for told, leg in backed:
+        if leg is None:
+            yield f"event {told.event_id}: a refund by hand of order {order.pk} that the ledger has not"
+
+
+def _wrong_end(order: Order, *, given: Decimal) -> Iterator[str]:
     is_partial = order.status == Order.Status.PARTIAL
     if is_partial and order.remains is None:
         yield f"order {order.pk}: partial without remains"
     elif is_partial and order.remains not in range(order.quantity + 1):
         yield f"order {order.pk}: partial with remains {order.remains} of {order.quantity}"
-    elif order.refunded != owed(order, status=order.status, remains=order.remains):
+    elif order.refunded != max(owed(order, status=order.status, remains=order.remains), given):
         yield f"order {order.pk}: {order.status} with refunds of {order.refunded}"
     if order.status not in STATUSES:
         yield f"order {order.pk}: status {order.status!r} that no rule knows"

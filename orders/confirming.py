@@ -21,6 +21,10 @@ class ConfirmedPages(ModelAdmin):  # type: ignore[misc]
         """Let those work on orders who may change them; the rows themselves stay as rules made them."""
         return request.user.has_perm("orders.change_order")
 
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        """Let those cancel orders who may work on them, or may do just that."""
+        return self.has_work_permission(request) or request.user.has_perm("orders.cancel_order")
+
     def has_teach_permission(self, request: HttpRequest) -> bool:
         """Let those teach who may decide of orders and keep what texts mean."""
         return self.has_work_permission(request) and request.user.has_perm("catalog.add_taughttext")
@@ -34,6 +38,9 @@ class ConfirmedPages(ModelAdmin):  # type: ignore[misc]
     def _order(self, request: HttpRequest, order_id: int) -> Order:
         if not self.has_work_permission(request):
             raise PermissionDenied
+        return self._found(request, order_id)
+
+    def _found(self, request: HttpRequest, order_id: int) -> Order:
         order: Order | None = self.get_queryset(request).filter(pk=order_id).first()
         if order is None:
             raise Http404

@@ -19,7 +19,7 @@ from accounts.models import User
 from money.display import shown
 from orders.ending import remains_of, seen_of, settle_end
 from orders.errors import ProviderIdTaken, RemainsOutOfBounds
-from orders.matching import Verdict, findings_of, is_known
+from orders.matching import Verdict, findings_of, other_with
 from orders.models import LostAnswer, Order
 from orders.refunding import owed
 from orders.settling import is_provider_id, settle_placed, settle_refund, settle_send_again
@@ -101,10 +101,8 @@ class SettleForm(forms.Form):
         elif placed and data.get("provider_order_id") and not is_provider_id(data["provider_order_id"]):
             text = _("Enter the id as the provider writes it: without blanks, and without zeros before it.")
             self.add_error("provider_order_id", text)
-        elif (
-            data.get("provider_order_id") and placed and is_known(data["provider_order_id"], order=self.order)
-        ):
-            self.add_error("provider_order_id", _("Another order has this id already."))
+        elif placed and "provider_order_id" in data:
+            self._refuse_others(data["provider_order_id"])
         elif "decision" in data and not placed and data.get("provider_order_id"):
             self.add_error("provider_order_id", _("Leave it empty unless the order was placed."))
         return data
@@ -156,9 +154,15 @@ class SettleForm(forms.Form):
             else:
                 settle_refund(order_id, actor=actor, **about)
         except ProviderIdTaken:
-            self.add_error("provider_order_id", _("Another order has this id already."))
+            self._refuse_others(data["provider_order_id"])
             return False
         return True
+
+    def _refuse_others(self, provider_order_id: str) -> None:
+        other = other_with(provider_order_id, order=self.order)
+        if other is not None:
+            text = _("Order %(id)s has this id already. Look up the right one in the provider's own list.")
+            self.add_error("provider_order_id", text % {"id": other})
 
 
 def _placed(wanted: bool) -> list[str]:

@@ -1,9 +1,10 @@
 """A second order of a service for a link whose first one is still open.
 
 The provider counts from where the link stood when an order began: two at once are mixed up, and each looks
-more delivered than it is. Links are compared as they are stored (`orders/links.py: clean_link`), letter for
-letter. A closing slash, "www.", http for https or what follows a "?" may each lead to another page: none of
-them is looked past, so that what is warned of, or refused, is surely for the same page.
+more delivered than it is. Links are compared as they are stored, in their normal form (`orders/links.py:
+clean_link`), letter for letter: no other spelling of an address gets past. A closing slash, "www.", http for
+https or what follows a "?" may each lead to another page: none of them is looked past, so that what is warned
+of, or refused, is surely for the same page. What follows a "?" is, where a rule of links says so.
 """
 
 from django.conf import settings

@@ -7,12 +7,28 @@ class OrderError(Exception):
     """Base of all refusals of the orders room; nothing was changed when one is raised."""
 
 
+class NoOrdersNow(OrderError):
+    """Raised while the site takes no orders; `reason` is what customers read, in the reader's language."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__("the site takes no orders now")
+        self.reason = reason
+
+
 class ServiceNotSold(OrderError):
     """Raised for a service that does not exist or is not on sale now."""
 
 
 class InvalidLink(OrderError):
-    """Raised for a link that is no http(s) URL, is longer than 2048 characters, or has invisible ones."""
+    """Raised for a link that is no http(s) URL, is too long, names a user, or has invisible characters."""
+
+
+class LinkNotTaken(InvalidLink):
+    """Raised for a link of another kind than the service's rule takes; `example` may be empty."""
+
+    def __init__(self, *, example: str) -> None:
+        super().__init__("not a link that the service's rule takes")
+        self.example = example
 
 
 class QuantityOutOfBounds(OrderError):
@@ -79,3 +95,23 @@ class InvalidProviderId(OrderError):
 
 class ProviderIdTaken(OrderError):
     """Raised when an order is to get a provider's id that another order has already."""
+
+
+class NotForRefund(OrderError):
+    """Raised when nothing of an order can be given back by hand: all is, or the provider never had it."""
+
+
+class RefundSeenOtherwise(OrderError):
+    """Raised when money went back since the person who gives some by hand looked; `refunded` is the sum."""
+
+    def __init__(self, *, refunded: Decimal) -> None:
+        super().__init__(f"{refunded} were given back by now")
+        self.refunded = refunded
+
+
+class RefundOutOfBounds(OrderError):
+    """Raised for a refund by hand of nothing, of more than `most`, or finer than a charge is."""
+
+    def __init__(self, *, most: Decimal) -> None:
+        super().__init__(f"a refund is above zero and up to {most}")
+        self.most = most

@@ -6,12 +6,15 @@ The counts are those of `provider-dialects.md`, section 2.
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from catalog.halting import UNNAMED_WAIT_SECONDS, halt
-from catalog.models import Service
+from catalog.holding import hold
+from catalog.models import Service, ServiceHold
 from operations.alerting import raise_alert
 from operations.models import Alert
 from operations.waking import wake
+from operations.wording import Words
 from orders.models import Attempt
 from upstream.errors import Bounds, Later, ProviderError, Refused
 from upstream.replies import MAX_WAIT_SECONDS
@@ -48,7 +51,9 @@ def _quantity_refused(attempt: Attempt, said: Bounds) -> None:
     bounds = (service.min_quantity, service.max_quantity)
     within = bounds[0] <= order.quantity <= bounds[1]
     if within and _repeated(attempt, times=IN_A_ROW, quantities=bounds):
-        hold_service(service, "The provider refuses quantities within the bounds it names.")
+        hold_service(
+            service, Words(gettext_noop("The provider refuses quantities within the bounds it names."))
+        )
     _narrow(service, said, refused=order.quantity)
 
 
@@ -102,18 +107,17 @@ def switch_service_off(service: Service, text: str) -> None:
         raise_alert(
             Alert.Kind.SERVICE_STOPPED,
             cause=f"service:{service.pk}",
-            text=f"Service {service} is not sold until the next good catalogue: the provider says {text!r}.",
+            text=gettext_noop(
+                "Service %(service)s is not sold until the next good catalogue: the provider says: %(said)s"
+            ),
+            service=service,
+            said=text,
         )
 
 
-def hold_service(service: Service, why: str) -> None:
-    """Stop selling a service until an operator lets it go on."""
-    if Service.objects.filter(pk=service.pk, held_text="").update(held_text=why):
-        raise_alert(
-            Alert.Kind.SERVICE_STOPPED,
-            cause=f"service:{service.pk}",
-            text=f"Service {service} is held. {why}",
-        )
+def hold_service(service: Service, why: Words | str) -> None:
+    """Stop selling a service that the provider refuses or charges wrongly, until somebody lets it go on."""
+    hold(service, ServiceHold.Kind.PROVIDER, why)
 
 
 def _repeated(

@@ -6,12 +6,13 @@ from typing import Any, Self
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from catalog.models import Service
+from catalog.link_form import MAX_LENGTH
+from catalog.models import LinkRule, Service
 from orders.errors import DuplicateLink, OrderError, RequestIdReused
-from orders.links import MAX_LENGTH
 from orders.messages import field_of, message_of
 from orders.models import Order
 from orders.placing import place_order
@@ -78,6 +79,13 @@ class OrderForm(forms.Form):
             self._refill(agreed_price=str(price))
         else:
             self.initial["agreed_price"] = price
+
+    def show_example(self, rule: LinkRule | None) -> None:
+        """Say what links the service takes, where its rule has an example."""
+        if rule is not None and rule.example:
+            words = str(_("The page, post or video that the order is for. For example: {example}"))
+            # The drawn field, which took its own words from the form's when it was first looked at.
+            self["link"].help_text = format_html(words, example=rule.example)
 
     def quantity_typed(self) -> int:
         """Return the quantity that the form shows, for its total; 0 while there is none to be ordered."""

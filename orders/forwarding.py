@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from catalog.models import Provider
 from operations.alerting import raise_alert
@@ -126,5 +127,6 @@ def _expire(attempt: Attempt) -> bool:
     why = "the worker that sent it died before it recorded an answer"
     move(order, to=Order.Status.UNCERTAIN, event=Event.UNCERTAIN, detail=why)
     look_for(attempt)
-    raise_alert(Alert.Kind.ORDER_UNCERTAIN, cause=f"order:{order.pk}", text=f"Order {order.pk}: {why}.")
+    text = gettext_noop("Order %(order)s: the worker that sent it died before it recorded an answer.")
+    raise_alert(Alert.Kind.ORDER_UNCERTAIN, cause=f"order:{order.pk}", text=text, order=order.pk)
     return True

@@ -95,16 +95,15 @@ def sure_matches(provider_id: int) -> list[tuple[LostAnswer, Candidate]]:
     return pairs
 
 
-def is_known(provider_order_id: str, *, order: Order) -> bool:
-    """Tell whether an id at the order's provider is another order's, or one that a call for it was told.
+def other_with(provider_order_id: str, *, order: Order) -> int | None:
+    """Return the number of another order that has this id at the provider, or of whose call it is told.
 
     The id of a call whose order was settled otherwise, or sent again, stands on its attempt alone.
     """
     by_id = {"provider": order.provider_id, "provider_order_id": provider_order_id}
-    return (
-        Order.objects.filter(**by_id).exclude(pk=order.pk).exists()
-        or Attempt.objects.filter(**by_id).exclude(order=order).exists()
-    )
+    orders = Order.objects.filter(**by_id).exclude(pk=order.pk).values_list("pk", flat=True)
+    calls = Attempt.objects.filter(**by_id).exclude(order=order).values_list("order", flat=True)
+    return next((found for rows in (orders, calls) for found in rows[:1]), None)
 
 
 def ids_known(provider_id: int, ids: Sequence[str]) -> set[str]:

@@ -8,6 +8,8 @@ from orders.errors import (
     ChargeTooSmall,
     DuplicateLink,
     InvalidLink,
+    LinkNotTaken,
+    NoOrdersNow,
     NotCancelable,
     OrderError,
     PriceChanged,
@@ -49,6 +51,10 @@ def message_of(error: OrderError | InsufficientFunds) -> str:
         }
     if isinstance(error, DuplicateLink):
         return _of_a_twin(error)
+    if isinstance(error, NoOrdersNow):
+        return error.reason
+    if isinstance(error, LinkNotTaken):
+        return _of_a_link(error)
     return _plain(error)
 
 
@@ -63,6 +69,14 @@ def _of_a_twin(error: DuplicateLink) -> str:
             "Your order %(id)s of this service for this link is still open. Order again when it has ended."
         ) % {"id": error.own_order_id}
     return _("An order of this service for this link is still open. Order again when it has ended.")
+
+
+def _of_a_link(error: LinkNotTaken) -> str:
+    if not error.example:
+        return _("This service is for links of another kind.")
+    return _("This service is for links of another kind. Enter one like this: %(example)s") % {
+        "example": error.example
+    }
 
 
 def _plain(error: OrderError) -> str:

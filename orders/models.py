@@ -72,6 +72,12 @@ class Order(models.Model):
     price = MoneyField(_("price per 1000"), help_text=_("When it was placed."))
     cost = MoneyField(_("cost per 1000"), help_text=_("When it was placed, in the provider's currency."))
     charge = MoneyField(_("charge"))
+    cost_here = MoneyField(
+        _("what it costs us"),
+        null=True,
+        blank=True,
+        help_text=_("All of it, in the site's currency, by the rate when it was placed."),
+    )
     refunded = MoneyField(_("refunded"), default=Decimal(0))
 
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.QUEUED)
@@ -110,6 +116,7 @@ class Order(models.Model):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         ordering = ("-id",)
+        permissions = [("cancel_order", "Can cancel orders"), ("export_order", "Can export order")]
         constraints = [
             models.UniqueConstraint(fields=["customer", "request_id"], name="orders_order_one_per_request"),
             models.UniqueConstraint(
@@ -158,6 +165,13 @@ class Order(models.Model):
                 name="orders_order_open_link",
             ),
             models.Index(fields=["status", "-id"], name="orders_order_by_status"),
+            # The desk's days, and a service's last orders that ended (`orders/health.py`).
+            models.Index(fields=["created_at"], name="orders_order_placed"),
+            models.Index(
+                fields=["service", "-ended_at"],
+                condition=Q(ended_at__isnull=False),
+                name="orders_order_ended",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -362,6 +376,7 @@ class OrderEvent(models.Model):
         REFUSED = "refused", _("Refused by the provider")
         STATUS = "status", _("Status changed")
         REFUNDED = "refunded", _("Refunded")
+        REFUNDED_BY_HAND = "refunded_by_hand", _("Refunded by hand")
         CANCEL_WANTED = "cancel_wanted", _("Cancel asked for")
         CANCEL_TAKEN = "cancel_taken", _("Cancel taken by the provider")
         CANCEL_REFUSED = "cancel_refused", _("Cancel refused by the provider")
@@ -400,3 +415,30 @@ class OrderEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order} {self.get_kind_display()}"
+
+
+class DayTotals(models.Model):
+    """What a day brought, in UTC and the site's currency; a day that is over changes no more."""
+
+    day = models.DateField(_("day"), unique=True)
+    orders = models.PositiveIntegerField(_("orders"), default=0)
+    turnover = MoneyField(_("turnover"), default=Decimal(0), help_text=_("Charges of the day's orders."))
+    cost = MoneyField(_("cost"), default=Decimal(0), help_text=_("What the day's orders cost us."))
+    refunds = MoneyField(_("refunds"), default=Decimal(0), help_text=_("Given back that day."))
+    refunded_cost = MoneyField(
+        _("cost given back"), default=Decimal(0), help_text=_("The refunds' share of what orders cost us.")
+    )
+    new_customers = models.PositiveIntegerField(_("new customers"), default=0)
+
+    class Meta:
+        verbose_name = _("day's totals")
+        verbose_name_plural = _("days' totals")
+        ordering = ("-day",)
+
+    def __str__(self) -> str:
+        return self.day.isoformat()
+
+    @property
+    def margin(self) -> Decimal:
+        """What is left of the turnover after refunds and what the rest cost us."""
+        return (self.turnover - self.refunds) - (self.cost - self.refunded_cost)

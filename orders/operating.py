@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -43,14 +44,15 @@ class OperatorPages(WaitingPages):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Order | None = None, **more: Any
     ) -> HttpResponse:
         """Offer what can be done with this order now."""
+        if obj is not None and self.has_cancel_permission(request):
+            context["can_cancel"] = cancel_until(obj) is not None
         if obj is not None and self.has_work_permission(request):
             context["can_settle"] = obj.status in Order.FOR_A_PERSON
-            context["can_cancel"] = cancel_until(obj) is not None
             context["can_ask"] = obj.provider_order_id is not None
             context["can_end"] = obj.status in Order.OPEN_UPSTREAM
         return super().render_change_form(request, context, *args, obj=obj, **more)  # type: ignore[no-any-return]
 
-    @admin.action(description=_("Cancel"), permissions=["work"])
+    @admin.action(description=_("Cancel"), permissions=["cancel"])
     def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
         """Cancel the orders chosen, after a page that says what happens to the money."""
         orders = self._few(request, queryset)
@@ -68,7 +70,9 @@ class OperatorPages(WaitingPages):
 
     def cancel_page(self, request: HttpRequest, order_id: int) -> HttpResponse:
         """Cancel one order."""
-        order = self._order(request, order_id)
+        if not self.has_cancel_permission(request):
+            raise PermissionDenied
+        order = self._found(request, order_id)
         if request.method != "POST":
             return self._confirm_cancel(request, [order], back=page_of(order), order=order)
         self._cancel(request, order)

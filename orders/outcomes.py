@@ -12,7 +12,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Min, Subquery
 from django.db.models.functions import Substr
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
+from catalog.fault_words import said
 from catalog.halting import halt, pace_down, sending_works
 from catalog.teaching import as_taught
 from operations.alerting import close_alerts, raise_alert
@@ -95,17 +97,21 @@ def _counts_still(order: Order, attempt: Attempt, answer: Placed | ProviderError
 def _note_late(order: Order, attempt: Attempt, answer: Placed | ProviderError) -> None:
     # The answer stays on the attempt as evidence; staff is told where it contradicts what was decided.
     if isinstance(answer, Placed) and answer.order_id != order.provider_order_id:
-        said = f"that it was placed as {answer.order_id}"
+        text = gettext_noop(
+            "Order %(order)s was settled, and then the provider answered that it was placed as %(id)s."
+        )
+        params: dict[str, object] = {"id": answer.order_id}
     elif isinstance(answer, Refused | Later | Halt) and attempt.provider_order_id:
-        said = f"to the call that was taken for {attempt.provider_order_id}: {answer.text}"
+        text = gettext_noop(
+            "Order %(order)s was settled, and then the provider answered to the call that was taken for "
+            "%(id)s: %(said)s"
+        )
+        params = {"id": attempt.provider_order_id, "said": said(answer.text)}
     else:
         return
-    raise_alert(
-        Alert.Kind.ORDER_UNCERTAIN,
-        # A cause of its own: what the second attempt comes to must not close it.
-        cause=f"order:{order.pk}:placed_late",
-        text=f"Order {order.pk} was settled, and then the provider answered {said}.",
-    )
+    # A cause of its own: what the second attempt comes to must not close it.
+    cause = f"order:{order.pk}:placed_late"
+    raise_alert(Alert.Kind.ORDER_UNCERTAIN, cause=cause, text=text, order=order.pk, **params)
 
 
 def _outcome_of(error: ProviderError) -> Attempt.Outcome:
@@ -267,7 +273,9 @@ def _held(order: Order, attempt: Attempt, answer: ProviderError) -> None:
     raise_alert(
         Alert.Kind.ORDER_HELD,
         cause=f"order:{order.pk}",
-        text=f"Order {order.pk}: the provider refused it with words that are not known: {answer.text}",
+        text=gettext_noop("Order %(order)s: the provider refused it with words that are not known: %(said)s"),
+        order=order.pk,
+        said=answer.text,
     )
 
 
@@ -284,7 +292,9 @@ def _uncertain(order: Order, attempt: Attempt, answer: ProviderError) -> None:
     raise_alert(
         Alert.Kind.ORDER_UNCERTAIN,
         cause=f"order:{order.pk}",
-        text=f"Order {order.pk} may or may not have been placed: {answer.text}",
+        text=gettext_noop("Order %(order)s may or may not have been placed: %(said)s"),
+        order=order.pk,
+        said=said(answer.text),
     )
 
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from catalog.models import Provider
 from operations.alerting import raise_alert
@@ -78,7 +79,8 @@ def _tried(order_id: int) -> bool:
         raise_alert(
             Alert.Kind.ORDERS_OVERDUE,
             cause=f"order:{order_id}",
-            text=f"Order {order_id} was not sent in time and could not be refunded: see the log.",
+            text=gettext_noop("Order %(order)s was not sent in time and could not be refunded: see the log."),
+            order=order_id,
         )
         return False
 
@@ -102,5 +104,11 @@ def _alert(provider_id: int, *, count: int) -> None:
     raise_alert(
         Alert.Kind.ORDERS_OVERDUE,
         cause=f"provider:{provider_id}",
-        text=f"Orders to {name} that were not sent within {hours} hours: {count}, canceled and refunded.",
+        text=gettext_noop(
+            "Orders to %(provider)s that were not sent within %(hours)s hours: %(count)s, canceled and "
+            "refunded."
+        ),
+        provider=name,
+        hours=hours,
+        count=count,
     )

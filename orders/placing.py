@@ -8,13 +8,17 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from catalog.costing import rate_here
 from catalog.models import ON_SALE, DuplicateLinks, Service
-from money.amounts import MAX_AMOUNT, charge_for
+from catalog.offering import with_prices_for
+from money.amounts import MAX_AMOUNT, charge_for, cost_of
+from operations.maintenance import closed_because
 from operations.waking import wake
 from orders.duplicates import policy_of, queue_for, require_no_twin
 from orders.errors import (
     ChargeTooSmall,
     DuplicateLink,
+    NoOrdersNow,
     PriceChanged,
     QuantityOutOfBounds,
     RequestIdReused,
@@ -32,28 +36,45 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What an order would cost: the price per 1000 and the charge, in the site's currency."""
+    """What an order would cost: the price per 1000 and the charge, in the site's currency.
+
+    `cost_here` is what it would cost us, in the site's currency too; None where no exchange rate is known.
+    """
 
     service: Service
     price: Decimal
     charge: Decimal
+    cost_here: Decimal | None
 
 
-def quote(service_id: int, *, quantity: int) -> Quote:
-    """Return what an order would cost now.
+def quote(service_id: int, *, quantity: int, customer: User | None = None) -> Quote:
+    """Return what an order would cost a customer (None: anybody) now.
 
     Raises `ServiceNotSold`, `QuantityOutOfBounds`, `ChargeTooSmall`.
     """
     # Without the provider's row: its key would be decrypted at every total that somebody types.
-    service = Service.objects.filter(ON_SALE, pk=service_id).first()
-    if service is None or service.price is None:
+    service = Service.objects.filter(ON_SALE, pk=service_id).annotate(rate=rate_here()).first()
+    if service is not None:
+        with_prices_for(customer, [service])
+    if service is None:
+        raise ServiceNotSold
+    return quote_of(service, quantity=quantity, rate=service.rate)
+
+
+def quote_of(service: Service, *, quantity: int, rate: Decimal | None = None) -> Quote:
+    """Return what an order would cost of a service that was read on sale, with its customer's price.
+
+    `rate` is the exchange rate of its cost. Raises what `quote` does.
+    """
+    if service.price is None:
         raise ServiceNotSold
     if not service.min_quantity <= quantity <= service.max_quantity:
         raise QuantityOutOfBounds(least=service.min_quantity, greatest=service.max_quantity)
     charge = charge_for(service.price, quantity)
     if charge <= 0:
         raise ChargeTooSmall
-    return Quote(service=service, price=service.price, charge=charge)
+    cost_here = None if rate is None else cost_of(service.cost, quantity, rate)
+    return Quote(service=service, price=service.price, charge=charge, cost_here=cost_here)
 
 
 def place_order(
@@ -73,15 +94,17 @@ def place_order(
     now is refused. `duplicate_agreed` says that a second order for a link is meant, where the service leaves
     it to the customer: the form asks a person, and the API, which cannot ask a program, always says True.
 
-    Raises `InvalidLink`, `ServiceNotSold`, `QuantityOutOfBounds`, `ChargeTooSmall`, `PriceChanged`,
-    `RequestIdReused`, `DuplicateLink`, and the wallet's `InsufficientFunds`; nothing is written then.
+    Raises `NoOrdersNow`, `InvalidLink`, `ServiceNotSold`, `QuantityOutOfBounds`, `ChargeTooSmall`,
+    `PriceChanged`, `RequestIdReused`, `DuplicateLink`, and the wallet's `InsufficientFunds`; nothing is
+    written then.
     """
-    link = clean_link(link)
+    link = clean_link(link, service_id=service_id)
     content = {"service_id": service_id, "link": link, "quantity": quantity}
     earlier = _order_of(customer, request_id=request_id, content=content)
     if earlier is not None:
         return earlier
-    offer = quote(service_id, quantity=quantity)
+    _require_open()
+    offer = quote(service_id, quantity=quantity, customer=customer)
     if agreed_price is not None and offer.price > agreed_price:
         raise PriceChanged(price=offer.price)
     if offer.charge >= MAX_AMOUNT:
@@ -99,6 +122,12 @@ def place_order(
         if earlier is None:
             raise
         return earlier
+
+
+def _require_open() -> None:
+    reason = closed_because()
+    if reason is not None:
+        raise NoOrdersNow(reason=reason)
 
 
 def _order_of(customer: User, *, request_id: str, content: dict[str, object]) -> Order | None:
@@ -125,6 +154,7 @@ def _write(customer: User, *, offer: Quote, link: str, quantity: int, request_id
         price=offer.price,
         cost=offer.service.cost,
         charge=offer.charge,
+        cost_here=offer.cost_here,
         due_at=now,
         created_at=now,
     )

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from catalog.halting import FUNDS, NOT_PROBED, heed
 from catalog.models import Provider
@@ -22,6 +23,7 @@ from operations.alerting import raise_alert
 from operations.models import Alert
 from operations.turns import WORK_SECONDS
 from operations.waking import wake
+from operations.wording import Words
 from orders.calling import Work, work_through
 from orders.escalating import hold_service
 from orders.life import Event, locked, move
@@ -130,12 +132,17 @@ def _take(order: Order, answer: OrderStatus) -> None:
 def _readable_status(order: Order, answer: OrderStatus) -> str | None:
     """Return the status to take, or None to keep the old one and tell staff why."""
     if answer.status is None:
-        _tell_unreadable(order, f"unknown status {answer.status_text!r}")
+        text = gettext_noop("Order %(order)s: the provider says an unknown status: %(status)s")
+        _tell_unreadable(order, text, status=answer.status_text)
         return None
     if answer.status.value == Status.PARTIAL and answer.remains is None:
         if order.status in (Status.PARTIAL, Status.CANCELED):
             return None  # it ended early already, by a person's word or an earlier answer
-        _tell_unreadable(order, "Partial without readable remains: the refund cannot be counted")
+        text = gettext_noop(
+            "Order %(order)s: the provider says Partial without readable remains: the refund cannot be "
+            "counted."
+        )
+        _tell_unreadable(order, text)
         return None
     return answer.status.value
 
@@ -193,14 +200,17 @@ def _is_foreign(order: Order, answer: OrderStatus) -> bool:
 def _doubt(order: Order, answer: OrderStatus) -> None:
     """Tell staff of what cannot be right: numbers out of range, another currency, a cost far above ours."""
     if answer.unreadable:
-        _tell_unreadable(order, f"unreadable {', '.join(answer.unreadable)}")
+        text = gettext_noop("Order %(order)s: what the provider says cannot be read: %(fields)s.")
+        _tell_unreadable(order, text, fields=", ".join(answer.unreadable))
     if answer.remains is not None and answer.remains > order.quantity:
-        _tell_unreadable(order, f"remains {answer.remains} of {order.quantity}")
+        text = gettext_noop("Order %(order)s: the provider says that %(remains)s of %(quantity)s remain.")
+        _tell_unreadable(order, text, remains=answer.remains, quantity=order.quantity)
     if _is_foreign(order, answer):
         _tell_foreign(order, answer.currency)
     expected, charge = order.cost * order.quantity / 1000, _charge(order, answer)
     if charge is not None and order.provider_charge is None and charge >= expected * WRONG_COST_FACTOR:
-        hold_service(order.service, f"The provider charged {charge} where {expected} was expected.")
+        text = gettext_noop("The provider charged %(charge)s where %(expected)s was expected.")
+        hold_service(order.service, Words(text, {"charge": charge, "expected": expected}))
 
 
 def _tell_foreign(order: Order, currency: str) -> None:
@@ -208,17 +218,19 @@ def _tell_foreign(order: Order, currency: str) -> None:
     raise_alert(
         Alert.Kind.MONEY_WRONG,
         cause=f"provider:{order.provider_id}:order_currency",
-        text=f"{order.provider} charges orders in {currency}, and its costs are taken for "
-        f"{order.provider.currency}: prices may be below cost. Set the provider's currency.",
+        text=gettext_noop(
+            "%(provider)s charges orders in %(answered)s, and its costs are taken for %(currency)s: prices "
+            "may be below cost. Set the provider's currency."
+        ),
+        provider=order.provider,
+        answered=currency,
+        currency=order.provider.currency,
     )
 
 
-def _tell_unreadable(order: Order, what: str) -> None:
-    raise_alert(
-        Alert.Kind.ORDER_UNREADABLE,
-        cause=f"order:{order.pk}",
-        text=f"Order {order.pk}: the provider says {what}.",
-    )
+def _tell_unreadable(order: Order, text: str, **params: object) -> None:
+    cause = f"order:{order.pk}"
+    raise_alert(Alert.Kind.ORDER_UNREADABLE, cause=cause, text=text, order=order.pk, **params)
 
 
 def _not_answered(order: Order, error: ProviderError) -> None:
@@ -227,7 +239,8 @@ def _not_answered(order: Order, error: ProviderError) -> None:
         order.unknown_answers += 1
         Order.objects.filter(pk=order.pk).update(unknown_answers=order.unknown_answers)
         if order.unknown_answers == ALERT_AFTER_UNKNOWN:
-            _tell_unreadable(order, f"that it does not know {order.provider_order_id}, which it gave us")
+            text = gettext_noop("Order %(order)s: the provider does not know %(id)s, which it gave us.")
+            _tell_unreadable(order, text, id=order.provider_order_id)
     logger.info("order.not_answered order=%s rule=%s", order.pk, error.rule)
     if order.is_ended and not _was_refused(error):
         Order.objects.filter(pk=order.pk).update(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from accounts.models import User
 from money.amounts import share_of
 from orders.life import Event, note
-from orders.models import Order
+from orders.models import Order, OrderEvent
 from wallet import ledger
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,14 @@ def owed(order: Order, *, status: str, remains: int | None) -> Decimal:
     return Decimal(0)
 
 
-def refund_up_to(order: Order, *, target: Decimal, actor: User | None = None, why: str = "") -> Decimal:
+def refund_up_to(
+    order: Order,
+    *,
+    target: Decimal,
+    actor: User | None = None,
+    why: str = "",
+    event: OrderEvent.Kind = Event.REFUNDED,
+) -> Decimal:
     """Bring the sum of an order's refunds up to `target`, and return what was given back by this call.
 
     Runs in a transaction that holds the order's row. What was given back already stays: a target below it
@@ -42,12 +49,12 @@ def refund_up_to(order: Order, *, target: Decimal, actor: User | None = None, wh
     if not Order.objects.filter(pk=order.pk, refunded=seen).update(refunded=target):
         # Another refund came between; it stands, and ours is counted again on top of it.
         order.refresh_from_db(fields=["refunded"])
-        return refund_up_to(order, target=target, actor=actor, why=why)
+        return refund_up_to(order, target=target, actor=actor, why=why, event=event)
     order.refunded = target
     amount = target - seen
     ledger.refund_order(
         order.customer, order_id=order.pk, amount=amount, refunded_to=target, made_by=actor, note=why
     )
-    note(order, Event.REFUNDED, actor=actor, amount=amount, detail=why)
+    note(order, event, actor=actor, amount=amount, detail=why)
     logger.info("order.refunded order=%s amount=%s total=%s", order.pk, amount, target)
     return amount

@@ -16,7 +16,7 @@ from operations.waking import wake
 from orders.errors import EvidenceChanged, InvalidProviderId, NotForSettling, ProviderIdTaken
 from orders.evidence import mark_of
 from orders.life import Event, at_provider, locked, move
-from orders.matching import is_known, lies_in
+from orders.matching import lies_in, other_with
 from orders.models import Attempt, LostAnswer, Order
 from orders.outcomes import cancel_unsent
 from orders.refunding import refund_up_to
@@ -36,7 +36,7 @@ def settle_placed(
     try:
         with transaction.atomic():
             order = _waiting(order_id, evidence=evidence)
-            if is_known(provider_order_id, order=order):
+            if other_with(provider_order_id, order=order) is not None:
                 raise ProviderIdTaken
             attempt = _explain(order, provider_order_id)
             fields = at_provider(

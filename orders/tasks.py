@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from operations.turns import in_turn
 from operations.waking import wake
-from orders import canceling, forwarding, overdue, polling, teaching, tracing
+from orders import canceling, forwarding, health, overdue, polling, teaching, totals, tracing
 from orders.models import LostAnswer, Order
 
 FORWARDERS = 2
@@ -93,6 +93,18 @@ def apply_taught_of(provider_id: int) -> None:
     """Settle a provider's held orders whose text was taught a class."""
     while teaching.settle_held(provider_id):
         pass
+
+
+@shared_task
+def measure_health() -> None:
+    """Measure the services of which orders ended since they were measured."""
+    in_turn("measure-health", at_once=1, work=health.measure_due)
+
+
+@shared_task
+def write_totals() -> None:
+    """Write what each day brought that is over."""
+    totals.bring_up_to_date()
 
 
 def _providers_with(due: Q) -> list[int]:

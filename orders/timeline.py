@@ -151,7 +151,7 @@ def timeline(order: Order) -> list[Step]:
 
 
 def _words(event: OrderEvent) -> str:
-    if event.kind == Kind.REFUNDED:
+    if event.kind in (Kind.REFUNDED, Kind.REFUNDED_BY_HAND):
         return _("%(amount)s returned to your wallet.") % {"amount": shown(event.amount or Decimal(0))}
     if event.kind == Kind.STATUS:
         return str(STATUS_WORDS.get(Status(event.to_status), ""))

@@ -1,6 +1,8 @@
 """The pages of orders."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 from django.conf import settings
 from django.contrib import messages
@@ -11,16 +13,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from accounts.models import User
 from accounts.requests import UserRequest, row_id
-from catalog.browsing import categories_on_sale, service_on_sale, services_in
+from catalog.browsing import categories_on_sale, services_beside, services_in
+from catalog.link_rules import rule_for
 from orders import browsing
 from orders.canceling import cancel_until, request_cancel
 from orders.errors import NotCancelable, OrderError
 from orders.forms import OrderForm
 from orders.messages import message_of
 from orders.models import Order
-from orders.placing import quote
+from orders.placing import Quote, quote, quote_of
 from orders.timeline import cancel_standing, progress, timeline, what_cancel_does, what_next
 from wallet.statement import balance_of
 
@@ -42,28 +44,35 @@ def new(request: UserRequest) -> HttpResponse:
 def _order_page(
     request: UserRequest, form: OrderForm | None, *, service_id: int | None, status: int = 200
 ) -> HttpResponse:
-    service = service_on_sale(service_id)
-    if service is not None:
+    services = services_beside(service_id, customer=request.user)
+    service = next((one for one in services if one.pk == service_id), None)
+    balance = balance_of(request.user)
+    total: dict[str, object] = {"balance": balance}
+    if service is None:
+        category_id = row_id(request, "category")
+        services = services_in(category_id, customer=request.user) if category_id else []
+    else:
+        category_id = service.category_id
         form = OrderForm.offering(service, customer=request.user) if form is None else form
         form.agree_to(service.price)
-    category_id = service.category_id if service else row_id(request, "category")
+        form.show_example(rule_for(service.pk))
+        total = _total(balance, partial(quote_of, service), quantity=form.quantity_typed())
     context = {
         "form": form,
         "service": service,
         "missing": service_id is not None and service is None,
         "category_id": category_id,
         "categories": categories_on_sale(),
-        "services": services_in(category_id) if category_id else [],
+        "services": services,
         "twin_words": message_of(form.twin) if form and form.twin else "",
-        **_total(request.user, service_id=service_id, quantity=form.quantity_typed() if form else 0),
+        **total,
     }
     return render(request, "orders/new.html", context, status=status)
 
 
-def _total(customer: User, *, service_id: int | None, quantity: int) -> dict[str, object]:
-    balance = balance_of(customer)
+def _total(balance: Decimal, ask: Callable[..., Quote], *, quantity: int) -> dict[str, object]:
     try:
-        offer = quote(service_id or 0, quantity=quantity)
+        offer = ask(quantity=quantity)
     except OrderError as error:
         return {"balance": balance, "refusal": message_of(error) if quantity else ""}
     left = balance - offer.charge
@@ -75,7 +84,8 @@ def _total(customer: User, *, service_id: int | None, quantity: int) -> dict[str
 def total(request: UserRequest) -> HttpResponse:
     """Show what the quantity typed so far would cost: a part of the order page."""
     quantity = row_id(request, "quantity") or 0
-    context = _total(request.user, service_id=row_id(request, "service"), quantity=quantity)
+    ask = partial(quote, row_id(request, "service") or 0, customer=request.user)
+    context = _total(balance_of(request.user), ask, quantity=quantity)
     return render(request, "orders/_total.html", context)
 
 

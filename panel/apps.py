@@ -4,10 +4,12 @@ from django.apps import AppConfig
 
 
 class PanelConfig(AppConfig):
-    """Registers the settings' checks."""
+    """Registers the settings' checks, and what is recorded."""
 
     name = "panel"
 
     def ready(self) -> None:
-        """Import the checks, which register themselves."""
-        from panel import checks  # noqa: F401
+        """Import the checks, which register themselves, and have changes recorded."""
+        from panel import checks, recorded  # noqa: F401
+
+        recorded.register()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import islice
 
 from django.db import connection, transaction
+from django.utils.translation import gettext_noop
 
 from operations.alerting import close_alerts, raise_alert
 from operations.models import Alert
@@ -41,15 +42,19 @@ def audit_and_tell() -> int:
     count = len(first) + sum(1 for _ in findings)
     logger.info("audit.done findings=%s seconds=%.1f", count, time.monotonic() - began_at)
     if count:
-        raise_alert(Alert.Kind.MONEY_WRONG, cause=CAUSE, text=_told(first, count=count))
+        raise_alert(
+            Alert.Kind.MONEY_WRONG,
+            cause=CAUSE,
+            text=gettext_noop(
+                "The money is not right, findings: %(count)s. `manage.py audit_money` names them all.\n"
+                "%(first)s"
+            ),
+            count=count,
+            first="\n".join(first if count == len(first) else [*first, "…"]),
+        )
     else:
         close_alerts(Alert.Kind.MONEY_WRONG, cause=CAUSE)
     return count
-
-
-def _told(first: list[str], *, count: int) -> str:
-    lines = [f"The money is not right, findings: {count}. `manage.py audit_money` names them all.", *first]
-    return "\n".join(lines if count == len(first) else [*lines, "…"])
 
 
 @contextmanager

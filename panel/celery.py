@@ -7,7 +7,15 @@ from typing import Any
 
 import django_stubs_ext
 from celery import Celery, Task
-from celery.signals import setup_logging, task_prerun, worker_init, worker_process_init, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    task_failure,
+    task_prerun,
+    task_success,
+    worker_init,
+    worker_process_init,
+    worker_shutting_down,
+)
 from django.conf import settings
 
 from operations import draining, waking
@@ -55,3 +63,31 @@ def leave_ending_to_the_parent(**kwargs: object) -> None:
 def message_was_read(task: Task[..., object], args: tuple[object, ...], **kwargs: object) -> None:
     """Let the next message for the same work be sent."""
     waking.heard(task.name, *args)
+
+
+# The record of periodic jobs. What goes wrong with it is logged by Celery, and keeps no task from its work.
+# `operations.jobs` has models, which can be read only once the site's apps are: not when this is imported.
+
+
+@task_prerun.connect
+def note_beginning(task: Task[..., object], task_id: str, **kwargs: object) -> None:
+    """Note that a periodic job has begun."""
+    from operations import jobs
+
+    jobs.begin(task.name, run_id=task_id, worker=task.request.hostname or "")
+
+
+@task_success.connect
+def note_end(sender: Task[..., object], **kwargs: object) -> None:
+    """Note that a periodic job is done."""
+    from operations import jobs
+
+    jobs.end(sender.name, run_id=sender.request.id or "")
+
+
+@task_failure.connect
+def note_failure(sender: Task[..., object], task_id: str, exception: BaseException, **kwargs: object) -> None:
+    """Note why a periodic job failed."""
+    from operations import jobs
+
+    jobs.end(sender.name, run_id=task_id, error=exception)

@@ -7,8 +7,11 @@ from decimal import Decimal, InvalidOperation
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DEFAULT_DB_ALIAS
 
 from catalog.models import DuplicateLinks
+from catalog.rate_sources import ADDRESSES
+from panel.currency import currency_of_money
 
 
 @register()
@@ -21,6 +24,26 @@ def check_currency(app_configs: Sequence[AppConfig] | None, **kwargs: object) ->
             f"SITE_CURRENCY is {settings.SITE_CURRENCY!r}.",
             hint="Give three capital letters, for example RUB or USD.",
             id="panel.E001",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_currency_of_money(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: object
+) -> list[CheckMessage]:
+    """panel.E007: SITE_CURRENCY is another than that in which money has moved, as the database says."""
+    if DEFAULT_DB_ALIAS not in (databases or ()):
+        return []
+    kept = currency_of_money()
+    if kept in ("", settings.SITE_CURRENCY):
+        return []
+    return [
+        Error(
+            f"SITE_CURRENCY is {settings.SITE_CURRENCY!r}, and the ledger's money is in {kept!r}.",
+            hint=f"Set SITE_CURRENCY={kept} again: what is in wallets and orders is not converted. "
+            "To sell in another currency, start a site with a database of its own.",
+            id="panel.E007",
         )
     ]
 
@@ -84,6 +107,20 @@ def check_queued_refund(app_configs: Sequence[AppConfig] | None, **kwargs: objec
             id="panel.E005",
         )
     ]
+
+
+@register()
+def check_rates_source(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """panel.E006: RATES_SOURCE is none of those that can be read, or RATES_URL is no address."""
+    wrong = []
+    if settings.RATES_SOURCE not in ("none", *ADDRESSES):
+        wrong.append(f"RATES_SOURCE is {settings.RATES_SOURCE!r}")
+    if settings.RATES_URL and not settings.RATES_URL.startswith(("https://", "http://")):
+        wrong.append(f"RATES_URL is {settings.RATES_URL!r}")
+    if not wrong:
+        return []
+    hint = f"RATES_SOURCE is one of none, {', '.join(ADDRESSES)}; RATES_URL is empty or begins with https://."
+    return [Error(f"{'; '.join(wrong)}.", hint=hint, id="panel.E006")]
 
 
 @register(Tags.security, deploy=True)

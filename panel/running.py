@@ -52,7 +52,8 @@ def main() -> int:
 def prepare_environment(*, site_url: str) -> None:
     """Read `.env` into the environment, after writing a random SECRET_KEY to it if there is none.
 
-    What the environment or `.env` says is kept; orders are asked about sooner than a real site would.
+    What the environment or `.env` says is kept; orders are asked about sooner than a real site would, and the
+    demo's operator, whose password is printed, needs no second factor.
     """
     file = Path(os.environ.setdefault("ENV_FILE", str(BASE_DIR / ".env")))
     environ.Env.read_env(str(file), overwrite=False)
@@ -62,6 +63,7 @@ def prepare_environment(*, site_url: str) -> None:
         environ.Env.read_env(str(file), overwrite=False)
     os.environ.setdefault("SITE_URL", site_url)
     os.environ.setdefault("POLL_FIRST_SECONDS", "5")
+    os.environ.setdefault("STAFF_NEED_SECOND_FACTOR", "false")
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
 
 

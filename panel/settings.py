@@ -33,13 +33,17 @@ SITE_NAME = env("SITE_NAME", default="Panel")
 SITE_CURRENCY = env("SITE_CURRENCY", default="RUB")
 HTTPS = SITE_URL.startswith("https://")
 
+# The site lies at its host's root. Else a header could name another one (gunicorn reads SCRIPT_NAME from whom
+# it takes for its proxy), and what is asked by address would not know admin's.
+FORCE_SCRIPT_NAME = ""
+
 ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS", default=[urlsplit(SITE_URL).hostname or "", "127.0.0.1", "localhost"]
 )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 )
@@ -52,6 +56,7 @@ INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -62,14 +67,21 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "auditlog",
     "csp",
     "django_htmx",
+    "hijack",
+    "import_export",
+    "solo",
     "money",
     "accounts",
     "operations",
     "wallet",
     "catalog",
     "orders",
+    "support",
     "panel",
 ]
 
@@ -77,6 +89,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "panel.middleware.HealthMiddleware",
     "panel.middleware.AdminPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -90,6 +103,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "panel.middleware.LookUserMiddleware",
+    "panel.middleware.LookMiddleware",
+    "panel.middleware.SecondFactorMiddleware",
+    "panel.middleware.RecordMiddleware",
+    "support.middleware.TermsMiddleware",
 ]
 
 ROOT_URLCONF = "panel.urls"
@@ -107,7 +126,9 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "django.template.context_processors.i18n",
                 "panel.context.site",
+                "operations.context.maintenance",
                 "wallet.context.balance",
+                "support.context.operators_words",
             ],
         },
     },
@@ -184,7 +205,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Celery's own 100 would end a work
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
     for name, task, seconds in (
         ("forward-due-orders", "orders.tasks.forward_every_provider", 5.0),
@@ -194,10 +215,15 @@ CELERY_BEAT_SCHEDULE = {
         ("search-lost-answers", "orders.tasks.search_every_provider", 10.0),
         ("refund-overdue-orders", "orders.tasks.refund_overdue", 600.0),
         ("apply-taught-texts", "orders.tasks.apply_taught", 60.0),
+        ("write-day-totals", "orders.tasks.write_totals", 3600.0),
+        ("measure-health", "orders.tasks.measure_health", 900.0),
         ("probe-halted-providers", "catalog.tasks.probe_halted_providers", 30.0),
         ("refresh-balances", "catalog.tasks.refresh_balances", 60.0),
         ("mail-alerts", "operations.tasks.mail_alerts", 60.0),
+        ("check-jobs", "operations.tasks.check_jobs", 60.0),
         ("sync-catalogues", "catalog.tasks.sync_catalogues", 3600.0),
+        ("end-timed-holds", "catalog.tasks.end_timed_holds", 300.0),
+        ("sweep-histories", "catalog.tasks.sweep", 3600.0),
     )
 }
 # By the clock: an interval of a day would begin anew with each deploy that loses beat's file.
@@ -205,6 +231,17 @@ CELERY_BEAT_SCHEDULE["audit-money"] = {
     "task": "panel.tasks.audit_money",
     "schedule": crontab(hour=3, minute=30),
     "options": {"expires": 86_400.0},
+}
+# After both banks have published what counts tomorrow, or today; what is old is looked at behind it.
+CELERY_BEAT_SCHEDULE["import-rates"] = {
+    "task": "catalog.tasks.import_exchange_rates",
+    "schedule": crontab(hour=15, minute=40),
+    "options": {"expires": 43_200.0},
+}
+CELERY_BEAT_SCHEDULE["check-rates"] = {
+    "task": "catalog.tasks.check_exchange_rates",
+    "schedule": crontab(hour=16, minute=10),
+    "options": {"expires": 43_200.0},
 }
 
 # --- The order's life, in seconds (docs/architecture.md) -------------------------------------------------
@@ -224,7 +261,8 @@ DUPLICATE_LINKS = env("DUPLICATE_LINKS", default="warn")
 # --- Catalogue -------------------------------------------------------------------------------------------
 
 DEFAULT_MARKUP_PERCENT = env("DEFAULT_MARKUP_PERCENT", default="30")
-CATALOG_MAX_SHRINK_PERCENT = env.int("CATALOG_MAX_SHRINK_PERCENT", default=30)
+RATES_SOURCE = env("RATES_SOURCE", default="none")  # none, cbr (Bank of Russia), ecb (European Central Bank)
+RATES_URL = env("RATES_URL", default="")  # empty: the source's own
 
 # --- People ----------------------------------------------------------------------------------------------
 
@@ -251,9 +289,22 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "accounts.addresses.AccountAdapter"
-ACCOUNT_FORMS = {"add_email": "accounts.forms.NewAddressForm"}
+ACCOUNT_FORMS = {"add_email": "accounts.forms.NewAddressForm", "signup": "support.forms.SignupForm"}
 ACCOUNT_MAX_EMAIL_ADDRESSES = 2  # the user's, and one that waits to be confirmed
 SESSION_COOKIE_HTTPONLY = True
+# Addresses, by name, before which a customer accepts the newest terms: what orders, and what pays.
+TERMS_BEFORE = frozenset({"order_new"})
+
+# --- Second factor, looking as a customer, and the record of what staff change ---------------------------
+
+STAFF_NEED_SECOND_FACTOR = env.bool("STAFF_NEED_SECOND_FACTOR", default=not DEBUG)
+MFA_ADAPTER = "accounts.second_factor.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+HIJACK_PERMISSION_CHECK = "accounts.hijacking.may_hijack"
+HIJACK_INSERT_BEFORE = None  # our own pages show that it is a look (templates/parts/look.html)
+# Who changed what is enough; from where is nobody's business, and a header that the sender writes.
+AUDITLOG_DISABLE_REMOTE_ADDR = True
+AUDITLOG_CID_HEADER = None
 
 # --- Mail ------------------------------------------------------------------------------------------------
 
@@ -262,6 +313,11 @@ vars().update(env.email("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"panel@{urlsplit(SITE_URL).hostname}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ADMINS = [parseaddr(address) for address in env.list("ADMINS", default=[])]
+
+# --- Alert channels --------------------------------------------------------------------------------------
+
+# Whether channels may lead into the site's own network: else whoever edits channels could call what is there.
+ALERTS_TO_INNER_ADDRESSES = env.bool("ALERTS_TO_INNER_ADDRESSES", default=False)
 
 # --- Languages and time ----------------------------------------------------------------------------------
 
@@ -320,6 +376,7 @@ UNFOLD = {
     "STYLES": [lambda request: static("css/admin.css")],
     "SHOW_LANGUAGES": True,
     "SIDEBAR": {"navigation": "panel.sidebar.navigation"},
+    "DASHBOARD_CALLBACK": "panel.desk.desk",
 }
 
 # --- Logs: events with fields on standard error, never a key, a password or an address with one ----------
@@ -336,5 +393,8 @@ LOGGING = {
         "celery": {"level": env("CELERY_LOG_LEVEL", default="WARNING")},
         # A page that is refused or not there is no event of ours; it would come with a traceback.
         "django.request": {"level": "ERROR"},
+        # Channels' addresses are secrets, and stand in what these say of a message sent, or not sent.
+        "apprise": {"level": "CRITICAL"},
+        "urllib3": {"level": "ERROR"},
     },
 }

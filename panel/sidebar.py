@@ -19,9 +19,19 @@ ROOMS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("orders.LostAnswer", "travel_explore"),
             ("orders.Candidate", "plagiarism"),
             ("orders.OrderEvent", "history"),
+            ("orders.DayTotals", "calendar_month"),
         ),
     ),
-    ("operations", (("operations.Alert", "notifications"),)),
+    (
+        "operations",
+        (
+            ("operations.Alert", "notifications"),
+            ("operations.JobRun", "schedule"),
+            ("operations.SiteState", "construction"),
+            ("operations.AlertChannel", "forum"),
+            ("operations.AlertDelivery", "outgoing_mail"),
+        ),
+    ),
     (
         "wallet",
         (
@@ -34,17 +44,42 @@ ROOMS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "catalog",
         (
             ("catalog.Provider", "dns"),
+            ("catalog.BalanceReading", "show_chart"),
             ("catalog.Service", "sell"),
+            ("catalog.ServiceHold", "pause_circle"),
+            ("catalog.ServiceChange", "manage_history"),
+            ("catalog.ServiceHealth", "ecg_heart"),
+            ("catalog.ServiceSpeed", "speed"),
             ("catalog.Category", "category"),
             ("catalog.PriceRule", "percent"),
             ("catalog.ExchangeRate", "currency_exchange"),
+            ("catalog.LinkRule", "link"),
+            ("catalog.CataloguePolicy", "policy"),
+            ("catalog.BannedWords", "block"),
             ("catalog.TaughtText", "school"),
             ("catalog.SyncRun", "sync"),
         ),
     ),
     (
+        "support",
+        (
+            ("support.Announcement", "campaign"),
+            ("support.Dismissal", "visibility_off"),
+            ("support.Page", "article"),
+            ("support.TermsVersion", "gavel"),
+            ("support.TermsAcceptance", "task_alt"),
+        ),
+    ),
+    (
         "accounts",
-        (("accounts.User", "person"), ("account.EmailAddress", "mail"), ("auth.Group", "group")),
+        (
+            ("accounts.User", "person"),
+            ("accounts.CustomerGroup", "groups"),
+            ("account.EmailAddress", "mail"),
+            ("auth.Group", "shield_person"),
+            ("mfa.Authenticator", "phonelink_lock"),
+            ("auditlog.LogEntry", "history"),
+        ),
     ),
 )
 """Room, then its models with their icons (of the Material Symbols that unfold brings)."""

@@ -3,12 +3,13 @@
 import sys
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template import loader
 from django.views.decorators.http import require_safe
 
 from catalog.browsing import count_on_sale
+from operations.readiness import parts_that_work
 from orders.browsing import count_under_way, orders_of
 from wallet.statement import balance_of
 
@@ -32,6 +33,13 @@ def home(request: HttpRequest) -> HttpResponse:
 def healthz(request: HttpRequest) -> HttpResponse:
     """Say that this process answers."""
     return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Say which parts of the site work, for monitoring: 503 while one does not."""
+    parts = parts_that_work()
+    return JsonResponse(parts, status=200 if all(parts.values()) else 503)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from auditlog.context import auditlog_value
 from django.conf import settings
 from django.db import connection
 from django.test import Client as Browser
@@ -177,6 +178,12 @@ def _unhashed_static_files(settings: Any) -> None:
     """Let pages be rendered without collectstatic."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_request() -> None:
+    """Forget whose request was the last: auditlog remembers it until the thread's next one."""
+    auditlog_value.set({"actor": None})
 
 
 # --- The cast ---------------------------------------------------------------------------------------------

@@ -4,10 +4,13 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+from django.apps import apps
+from django.contrib.auth.models import Group
 from django.db import connection
 
+from accounts import roles
 from accounts.models import User
-from catalog.models import Category, Provider, Service
+from catalog.models import Category, Provider, Service, ServiceHold
 from orders.models import Order
 from orders.placing import place_order
 from wallet import ledger
@@ -20,6 +23,17 @@ def make_user(email: str = "", **fields: Any) -> User:
     return User.objects.create_user(
         email or f"{uuid.uuid4().hex[:8]}@example.com", "a long password", **fields
     )
+
+
+def role_group(name: str) -> Group:
+    """Return a role's group, made anew where the flush after a transactional test took it away."""
+    roles.make(apps)
+    return Group.objects.get(name=name)
+
+
+def give_role(user: User, name: str) -> None:
+    """Put a member of staff into a role's group."""
+    user.groups.add(role_group(name))
 
 
 def credit(user: User, amount: Decimal | int | str = 1000) -> None:
@@ -39,7 +53,7 @@ def make_provider(**fields: Any) -> Provider:
 
 
 def make_service(provider: Provider | None = None, **fields: Any) -> Service:
-    """Save a service that is on sale."""
+    """Save a service that is on sale; with `held_text`, one that the provider's refusals hold."""
     category = fields.pop("category", "YouTube")
     if isinstance(category, str):
         category, _ = Category.objects.get_or_create(name=category)
@@ -53,7 +67,12 @@ def make_service(provider: Provider | None = None, **fields: Any) -> Service:
         "min_quantity": 100,
         "max_quantity": 50_000,
     }
-    return Service.objects.create(provider=provider or make_provider(), category=category, **plain | fields)
+    service = Service.objects.create(
+        provider=provider or make_provider(), category=category, **plain | fields
+    )
+    if service.held_text:
+        ServiceHold.objects.create(service=service, kind=ServiceHold.Kind.PROVIDER, text=service.held_text)
+    return service
 
 
 def place(customer: User, service: Service, *, quantity: int = 1000, link: str = LINK, **more: Any) -> Order:

@@ -1,15 +1,12 @@
 """The ledger in admin: to be read, never to be edited."""
 
 from datetime import datetime
-from typing import Any
 
 from django.contrib import admin
-from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.timezone import localtime
@@ -17,56 +14,17 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from accounts.admin_lists import LongList, NewestPaginator, ReadOnly
 from accounts.models import User
 from accounts.requests import row_number
 from money.display import shown
+from wallet.adjusting_page import AdjustingPage
 from wallet.models import Entry, LedgerAccount, Transfer
+
+__all__ = ["LINK", "LongList", "NewestPaginator", "ReadOnly", "number_in", "short", "user_id_of"]
 
 LINK = "text-primary-600 dark:text-primary-500"
 """Unfold's classes for a link in a field."""
-
-
-class ReadOnly:
-    """Refuses every change: such rows are written by rules only."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Refuse."""
-        return False
-
-
-class NewestPaginator(Paginator[Any]):
-    """Pages through the first 10,000 rows: counting millions takes longer than showing them.
-
-    What lies deeper is found by a search or a filter.
-    """
-
-    most = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        """How many rows there are to page through."""
-        rows: Any = self.object_list[: self.most]
-        return int(rows.count())
-
-
-class LongList:
-    """A list of a table that grows without end: newest first, never counted whole, sorted by nothing else."""
-
-    ordering = ("-id",)
-    sortable_by = ("id",)
-    list_per_page = 50
-    list_max_show_all = 0
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = NewestPaginator
 
 
 def user_id_of(email: str) -> int:
@@ -85,7 +43,7 @@ def number_in(term: str) -> int:
 
 
 @admin.register(LedgerAccount)
-class LedgerAccountAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class LedgerAccountAdmin(ReadOnly, AdjustingPage, ModelAdmin):  # type: ignore[misc]
     """Wallets and the site's own accounts."""
 
     list_display = ("__str__", "kind", "shown_balance", "entries_link")
@@ -94,6 +52,7 @@ class LedgerAccountAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     search_help_text = _("A part of the owner's e-mail address.")
     list_select_related = ("owner",)
     show_full_result_count = False
+    paginator = NewestPaginator
     ordering = ("-id",)
     fields = ("kind", "owner", "shown_balance", "entries_link")
     readonly_fields = ("shown_balance", "entries_link")

@@ -101,6 +101,8 @@ class Transfer(models.Model):
         indexes = [
             # An order's charge and refunds, on its page and in the audit.
             models.Index(fields=["subject_id", "kind"], name="wallet_transfer_subject"),
+            # The desk's days.
+            models.Index(fields=["kind", "created_at"], name="wallet_transfer_by_day"),
         ]
 
     def __str__(self) -> str:

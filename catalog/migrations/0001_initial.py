@@ -7,9 +7,9 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-import catalog.encryption
 import catalog.models
 import money.fields
+import operations.encryption
 
 
 class Migration(migrations.Migration):
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                         max_length=500, validators=[catalog.models.http_address], verbose_name="API address"
                     ),
                 ),
-                ("key", catalog.encryption.EncryptedTextField(verbose_name="API key")),
+                ("key", operations.encryption.EncryptedTextField(verbose_name="API key")),
                 (
                     "currency",
                     models.CharField(

@@ -62,7 +62,7 @@ def test_in_russian(alice: User) -> None:
     assert "Сменить пароль" in text(Browser(alice, language="ru").get("/account/"))
 
 
-def test_asks_for_the_session_the_user_and_the_balance(alice: User) -> None:
+def test_asks_for_the_session_the_user_the_balance_and_what_each_page_says(alice: User) -> None:
     browser = Browser(alice)
 
-    assert queries_of(lambda: browser.get("/account/")) == 3
+    assert queries_of(lambda: browser.get("/account/")) == 6

@@ -5,8 +5,10 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group, Permission
 from django.test import Client as Browser
 
-from accounts.models import User
+from accounts.models import CustomerGroup, User
+from accounts.sessions import block
 from tests.factories import make_user
+from tests.interrupting import cutting_in
 
 USERS = "/admin/accounts/user/"
 
@@ -44,17 +46,18 @@ def test_users_are_found_by_address_and_name(operator: Browser, alice: User, bor
         assert "boris@example.com" not in shown
 
 
-def test_a_user_is_added_changed_and_blocked(operator: Browser) -> None:
+def test_a_user_is_added_and_changed(operator: Browser) -> None:
     password = "quite another secret"
     save(operator, f"{USERS}add/", email="New@Example.com", name="", password1=password, password2=password)
     user = User.objects.get(email="new@example.com")
     assert user.check_password(password)
     assert not user.is_staff
 
-    # A switch that is left out of a form is off.
-    save(operator, f"{USERS}{user.pk}/change/", email="new@example.com", name="<b>New</b>")
+    group = CustomerGroup.objects.create(name="Partners")
+    fields = {"email": "new@example.com", "name": "<b>New</b>", "customer_group": group.pk}
+    save(operator, f"{USERS}{user.pk}/change/", **fields)
     user.refresh_from_db()
-    assert (user.name, user.is_active) == ("<b>New</b>", False)
+    assert (user.name, user.customer_group, user.is_active) == ("<b>New</b>", group, True)
     assert "&lt;b&gt;New&lt;/b&gt;" in get(operator, USERS)
 
 
@@ -65,6 +68,24 @@ def test_a_password_is_set_and_never_shown(operator: Browser, alice: User) -> No
 
     alice.refresh_from_db()
     assert alice.check_password("quite another")
+
+
+@pytest.mark.parametrize(
+    ("page", "data"),
+    [
+        ("change", {"email": "alice@example.com", "name": "Alisa"}),
+        ("password", {"password1": "quite another", "password2": "quite another"}),
+    ],
+)
+def test_who_is_blocked_while_something_else_is_saved_stays_blocked(
+    operator: Browser, alice: User, page: str, data: dict[str, str]
+) -> None:
+    with cutting_in(lambda: block(alice), before='UPDATE "accounts_user"'):
+        save(operator, f"{USERS}{alice.pk}/{page}/", **data)
+
+    alice.refresh_from_db()
+    assert (alice.is_active, alice.sign_outs) == (False, 1)
+    assert alice.name == "Alisa" or alice.check_password("quite another")
 
 
 def test_a_user_leads_to_their_orders_and_their_money(operator: Browser, alice: User) -> None:
@@ -150,7 +171,7 @@ def test_groups_hold_rights(operator: Browser) -> None:
 
     save(operator, "/admin/auth/group/add/", name="Support", permissions=[right.pk])
 
-    assert list(Group.objects.get().permissions.all()) == [right]
+    assert list(Group.objects.get(name="Support").permissions.all()) == [right]
 
 
 def test_the_right_of_a_group_opens_its_lists(client: Browser) -> None:

@@ -5,7 +5,9 @@ import pytest
 from django.core import mail
 
 from accounts.models import User
+from accounts.sessions import block
 from tests.factories import make_user
+from tests.interrupting import cutting_in
 from tests.pages import Browser, html, text
 
 PASSWORD = "correct horse battery"
@@ -159,6 +161,18 @@ def test_changes_the_password(alice: User) -> None:
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
     assert is_signed_in(browser)
+
+
+def test_who_is_blocked_while_they_change_their_password_stays_blocked(alice: User) -> None:
+    browser = Browser(alice)
+    fields = {"oldpassword": "a long password", "password1": PASSWORD, "password2": PASSWORD}
+
+    with cutting_in(lambda: block(alice), before='UPDATE "accounts_user"'):
+        browser.post("/password/change/", fields)
+
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)
+    assert (alice.is_active, alice.sign_outs) == (False, 1)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from django.db.models import F, Value
 from django.utils import timezone
 
 from catalog.copying import COPIED, copy_rows
-from catalog.models import Service
+from catalog.models import PriceRule, Service
+from catalog.pricing import save_rule
+from catalog.recordsets import update
 from money.fields import MoneyField
 from orders.forwarding import forward_due
 from orders.models import Attempt, Order, OrderEvent
@@ -111,6 +113,25 @@ def _bare_upsert(services: list[Service]) -> None:
     )
 
 
+def repricing() -> Iterator[Figure]:
+    """Save a rule for 10,000 services, beside a bare update of the same rows, and beside a second."""
+    with SandboxServer(Settings(services=SERVICES)) as sandbox:
+        rows = Client(sandbox.url, sandbox.key).services().rows
+    provider = make_provider()
+    copy_rows(provider, rows, now=timezone.now())
+    rule = PriceRule(scope=PriceRule.Scope.PROVIDER, provider=provider)
+    ours, bare = [], []
+    for percent in range(50, 50 + ROUNDS):
+        rule.percent = Decimal(percent)
+        ours.append(_seconds(lambda: save_rule(rule)))
+        prices = list(Service.objects.filter(provider=provider).values_list("pk", "price"))
+        assert len(prices) == SERVICES
+        bare.append(_seconds(lambda prices=prices: update(Service, ("price",), prices)))  # type: ignore[misc]
+    seconds = statistics.median(ours)
+    yield Figure(f"{SERVICES} services repriced, to a bare update", seconds, statistics.median(bare), 6.0)
+    yield Figure(f"{SERVICES} services repriced, to a second", seconds, 1.0, 1.0)
+
+
 def placing() -> Iterator[Figure]:
     """Place orders one by one, beside bare transactions that write the same rows."""
     current_app.conf.broker_url = "memory://"
@@ -177,4 +198,4 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 # The audit first: others write rows that no rule would.
-MEASURES: tuple[Callable[[], Iterator[Figure]], ...] = (auditing, copying, placing, forwarding)
+MEASURES: tuple[Callable[[], Iterator[Figure]], ...] = (auditing, copying, repricing, placing, forwarding)

@@ -52,6 +52,8 @@ def settings_of(provider: Provider, **changes: object) -> dict[str, object]:
         "currency": provider.currency,
         "method": provider.method,
         "lost_answers": provider.lost_answers,
+        "new_services": provider.new_services,
+        "low_balance": "",
         "calls_at_once": provider.calls_at_once,
         "calls_per_second": "",
         "is_active": "on",
@@ -64,7 +66,7 @@ def settings_of(provider: Provider, **changes: object) -> dict[str, object]:
 def test_lists_and_forms_are_shown(operator: Browser, provider: Provider, model: str) -> None:
     sync_catalog(provider)
     service = Service.objects.first()
-    PriceRule.objects.create(scope="service", service=service, markup_percent=Decimal(5))
+    PriceRule.objects.create(scope="service", service=service, percent=Decimal(5))
     ExchangeRate.objects.create(currency="USD", rate=Decimal(80))
 
     listed = get(operator, f"{model}/")
@@ -84,6 +86,34 @@ def test_nothing_is_deleted_that_orders_hang_on(operator: Browser, provider: Pro
 
     assert operator.post(f"/admin/catalog/{model}/{pk}/delete/", {"post": "yes"}).status_code == 403
     assert row.objects.filter(pk=pk).exists()
+
+
+def test_what_is_decided_of_a_providers_catalogue_and_balance_is_saved(operator: Browser) -> None:
+    provider = make_provider()
+
+    fields = settings_of(provider, new_services="look", low_balance="12.5")
+    save(operator, f"provider/{provider.pk}/change/", **fields)
+
+    provider.refresh_from_db()
+    assert (provider.new_services, provider.low_balance) == ("look", Decimal("12.5"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "advice"),
+    [
+        ("key", "Enter the right key above, and save"),
+        ("misconfigured", "Check the address, the key and the method above"),
+        ("funds", "Put money into the account there."),
+        ("by_hand", "press “Let go on…”: its orders are sent at once."),
+    ],
+)
+def test_a_halted_providers_page_says_what_to_do(operator: Browser, rule: str, advice: str) -> None:
+    provider = make_provider()
+    assert advice not in get(operator, f"provider/{provider.pk}/change/")
+
+    halt(provider, rule=rule, text="")
+
+    assert advice in get(operator, f"provider/{provider.pk}/change/")
 
 
 def test_the_key_goes_in_and_never_comes_out(operator: Browser) -> None:
@@ -233,6 +263,7 @@ def test_only_ours_is_changed_in_a_service(operator: Browser, provider: Provider
             f"service/{service.pk}/change/",
             is_hidden="on",
             category=ours.pk,
+            position=service.position,
             duplicate_links="refuse",
             name="Hacked",
             cost="1",
@@ -254,57 +285,6 @@ def test_held_services_go_on(operator: Browser, provider: Provider) -> None:
 
     assert sorted(said) == sorted([f"{held} goes on.", f"{other} was not held."])
     assert Service.objects.filter(ON_SALE).count() == 2
-
-
-def test_hiding_and_showing(operator: Browser, provider: Provider) -> None:
-    services = make_service(provider), make_service(provider)
-
-    assert act(operator, "service", "hide", *services) == ["Hidden: 2."]
-    assert act(operator, "service", "show", services[0]) == ["Shown again: 1."]
-    assert list(Service.objects.filter(ON_SALE)) == [services[0]]
-
-
-def test_a_price_rule_moves_prices(operator: Browser, provider: Provider) -> None:
-    service = make_service(provider)
-
-    save(operator, "pricerule/add/", scope="service", service=service.pk, markup_percent="10")
-    assert Service.objects.get().price == 110
-    rule = PriceRule.objects.get()
-    save(operator, f"pricerule/{rule.pk}/change/", markup_percent="20")
-    assert Service.objects.get().price == 120
-    save(operator, f"pricerule/{rule.pk}/delete/", post="yes")
-    assert Service.objects.get().price == 130
-    save(operator, "pricerule/add/", scope="everything", service="", markup_percent="40")
-    assert Service.objects.get().price == 140
-    act_delete(operator, "pricerule", PriceRule.objects.get())
-    assert Service.objects.get().price == 130
-
-
-@pytest.mark.parametrize("data", [{"scope": "everything"}, {"scope": "service", "service": ""}])
-def test_a_price_rule_that_makes_no_sense(
-    operator: Browser, provider: Provider, data: dict[str, str]
-) -> None:
-    service = make_service(provider)
-    answer = operator.post(
-        "/admin/catalog/pricerule/add/", {"service": service.pk, "markup_percent": "10"} | data
-    )
-
-    assert answer.status_code == 200
-    assert not PriceRule.objects.exists()
-
-
-def test_an_exchange_rate_moves_prices(operator: Browser) -> None:
-    service = make_service(make_provider(currency="USD"), price=None)
-
-    save(operator, "exchangerate/add/", currency="USD", rate="80")
-    assert Service.objects.get(pk=service.pk).price == 10400
-    act_delete(operator, "exchangerate", ExchangeRate.objects.get())
-    assert Service.objects.get(pk=service.pk).price is None
-
-
-def act_delete(browser: Browser, model: str, row: Any) -> None:
-    data = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
-    assert browser.post(f"/admin/catalog/{model}/", data).status_code == 302
 
 
 @pytest.mark.parametrize("model", ["service", "provider"])

@@ -110,7 +110,8 @@ def test_copies_every_active_provider(provider: Provider, site: Site) -> None:
     assert (
         said
         == (
-            "smmub: 1 new, 0 changed, 0 gone, 0 back, 0 unchanged, 1 skipped.\n"
+            "smmub: 2 rows read, writing what differs …\n"
+            "smmub: 1 new, 0 changed, 0 gone, 0 back, 0 unchanged, 0 held, 1 skipped.\n"
             "  skipped service 2 (row 2): min: no whole number: ?\n"
         )
         or "skipped service 2 (row 2): min" in said

@@ -9,8 +9,9 @@ import pytest
 from django.utils import translation
 from django.utils.html import conditional_escape
 
-from catalog.fault_words import RULES, halt_in_words, rule_in_words, text_in_words
+from catalog.fault_words import RULES, halt_in_words, rule_in_words, said, text_in_words
 from catalog.halting import halt
+from operations.wording import Words
 from tests.factories import make_provider
 from upstream.classing import ADD_ROWS, CANCEL_ROWS
 
@@ -68,6 +69,44 @@ def test_a_rule_that_has_no_words_is_its_own_and_escaped() -> None:
 )
 def test_our_own_texts_are_told_by_their_labels(text: str, label: str) -> None:
     assert words(text_in_words(text)) == f"{label} {text}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no answer (ReadTimeout)",
+        "no JSON in 40 bytes, from '<html>' to '</html>'",
+        "no list of services",
+        "no call can be made to this address: its host or its port is none",
+        "the address of a provider begins with http:// or https://",
+    ],
+)
+def test_an_alert_has_our_own_texts_in_the_readers_language(text: str) -> None:
+    words = said(text)
+
+    assert isinstance(words, Words)
+    assert (words.text in RULES.values(), str(words)) == (True, text)
+    with translation.override("ru"):
+        assert not re.search("[A-Za-z]", translation.gettext(words.text))
+
+
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [
+        ("halted by olga@example.com", {"who": "olga@example.com"}),
+        ("order 12 and Try again", {"id": "12", "said": "Try again"}),
+    ],
+)
+def test_and_what_they_quote_beside_them(text: str, params: dict[str, str]) -> None:
+    words = said(text)
+
+    assert isinstance(words, Words)
+    assert (words.params, words.text % words.params, str(words)) == (params, text, text)
+
+
+@pytest.mark.parametrize("text", ["The moon is too bright", "no answer", "HTTP 502", "order 12"])
+def test_an_alert_has_a_providers_words_as_they_are(text: str) -> None:
+    assert said(text) == text
 
 
 @pytest.mark.parametrize("text", ["The moon is too bright", "no answer", "HTTP 502"])

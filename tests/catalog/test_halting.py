@@ -7,6 +7,7 @@ import time_machine
 from catalog.halting import BY_HAND, halt, pace_down, resume, sending_works, wait_after
 from catalog.models import Provider
 from operations.models import Alert
+from tests.operations.reading import in_english, texts_within
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -25,7 +26,14 @@ def test_halting_stops_and_alerts(provider: Provider) -> None:
         assert seen.probe_at == NOW + timedelta(minutes=1)
     alert = Alert.objects.get()
     assert (alert.kind, alert.cause) == (Alert.Kind.PROVIDER_HALTED, f"provider:{provider.pk}")
-    assert "Invalid API key" in alert.text
+    assert "Invalid API key" in in_english(alert)
+
+
+def test_our_own_cause_is_told_in_the_readers_language(provider: Provider) -> None:
+    halt(provider, rule="unreachable", text="the provider's address does not answer")
+
+    assert Provider.objects.get().halt_text == "the provider's address does not answer"
+    assert texts_within(Alert.objects.get()) == ["it cannot be reached"]
 
 
 def test_the_first_halt_counts(provider: Provider) -> None:

@@ -7,11 +7,23 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog import syncing
-from catalog.models import ON_SALE, Category, ExchangeRate, PriceRule, Provider, Service, SyncRun
-from catalog.syncing import sync_catalog
+from catalog.holding import hold
+from catalog.models import (
+    ON_SALE,
+    CataloguePolicy,
+    Category,
+    ExchangeRate,
+    PriceRule,
+    Provider,
+    Service,
+    ServiceHold,
+    SyncRun,
+)
+from catalog.syncing import sweep_runs, sync_catalog
 from operations.models import Alert
 from tests.catalog.conftest import Site, row
 from tests.factories import make_provider, make_service
+from tests.operations.reading import texts_within
 from tests.upstream.scripted import answer
 
 DONE, REFUSED, FAILED = SyncRun.Outcome.DONE, SyncRun.Outcome.REFUSED, SyncRun.Outcome.FAILED
@@ -90,9 +102,11 @@ def test_what_the_operator_decides_stays(provider: Provider, site: Site) -> None
     sync_catalog(provider)
     service = Service.objects.get(provider_service_id="1")
     service.category = Category.objects.create(name="Ours")
-    service.is_hidden, service.held_text = True, "looks odd"
+    service.is_hidden, service.position, service.has_own_position = True, 77, True
+    service.title_en, service.about_ru = "Ours too", "О нём"
     service.save()
-    site.lists(row(1, name="Another", category="Elsewhere"), row(2))
+    hold(service, ServiceHold.Kind.PROVIDER, "looks odd")
+    site.lists(row(2), row(1, name="Another", category="Elsewhere"))
 
     sync_catalog(provider)
 
@@ -103,6 +117,8 @@ def test_what_the_operator_decides_stays(provider: Provider, site: Site) -> None
         "Elsewhere",
     )
     assert (service.is_hidden, service.held_text) == (True, "looks odd")
+    assert (service.title_en, service.about_ru, service.position) == ("Ours too", "О нём", 77)
+    assert service.search_text == "another\nours\nours too"
 
 
 def test_vanished_is_switched_off_and_comes_back(provider: Provider, site: Site) -> None:
@@ -183,8 +199,20 @@ def test_a_much_shorter_catalogue_is_refused(
     sync_catalog(provider)
     site.lists(*(row(number) for number in range(1, listed + 1)))
 
-    assert sync_catalog(provider).outcome == outcome  # CATALOG_MAX_SHRINK_PERCENT is 30
+    assert sync_catalog(provider).outcome == outcome  # the policy's max_shrink_percent is 30
     assert Service.objects.filter(is_listed=True).count() == (listed if outcome == DONE else 10)
+
+
+@pytest.mark.parametrize(("listed", "outcome"), [(1, DONE), (9, REFUSED)])
+def test_how_much_shorter_is_the_operators_to_say(
+    provider: Provider, site: Site, listed: int, outcome: SyncRun.Outcome
+) -> None:
+    CataloguePolicy.objects.create(max_shrink_percent=100 if outcome == DONE else 9)
+    site.lists(*(row(number) for number in range(1, 11)))
+    sync_catalog(provider)
+    site.lists(*(row(number) for number in range(1, listed + 1)))
+
+    assert sync_catalog(provider).outcome == outcome
 
 
 def test_a_shorter_catalogue_is_taken_on_demand_and_the_alert_ends(provider: Provider, site: Site) -> None:
@@ -192,6 +220,9 @@ def test_a_shorter_catalogue_is_taken_on_demand_and_the_alert_ends(provider: Pro
     sync_catalog(provider)
     site.lists(row(1))
     assert sync_catalog(provider).text == "it lists 1 services, and 10 are on the list now"
+    assert texts_within(Alert.objects.get()) == [
+        "it lists %(came)s services, and %(listed)s are on the list now"
+    ]
     assert open_alerts(provider) == [Alert.Kind.CATALOGUE_REFUSED]
 
     run = sync_catalog(provider, accept_shorter=True)
@@ -229,6 +260,7 @@ def test_no_catalogue_changes_nothing(provider: Provider, site: Site, behave: ob
 
     assert run.outcome == FAILED
     assert run.text.startswith("no catalogue came")
+    assert texts_within(Alert.objects.get()) == ["no catalogue came: %(said)s (%(rule)s)"]
     assert everything() == before
     assert open_alerts(provider) == [Alert.Kind.CATALOGUE_REFUSED]
     site.lists(row(1), row(2))
@@ -301,8 +333,8 @@ def test_prices_follow_rules_and_rates(site: Site, db: None) -> None:
 
     ExchangeRate.objects.create(currency="USD", rate=Decimal("80.5"))
     own = Service.objects.get(provider_service_id="1")
-    PriceRule.objects.create(scope="service", service=own, markup_percent=Decimal(0))
-    PriceRule.objects.create(scope="everything", markup_percent=Decimal(100))
+    PriceRule.objects.create(scope="service", service=own, percent=Decimal(0))
+    PriceRule.objects.create(scope="everything", percent=Decimal(100))
     run = sync_catalog(provider)
 
     assert counts(run) == {"changed": 2}
@@ -364,38 +396,9 @@ def test_old_runs_are_dropped(provider: Provider, site: Site) -> None:
     now = datetime(2026, 5, 1, tzinfo=UTC)
     sync_catalog(provider, now=now)
     sync_catalog(provider, now=now + timedelta(days=89))
-    sync_catalog(provider, now=now + timedelta(days=91))
 
-    assert SyncRun.objects.count() == 2
-
-
-def statements(provider: Provider) -> int:
-    with CaptureQueriesContext(connection) as asked:
-        assert sync_catalog(provider).outcome == DONE
-    return len(asked)
-
-
-def test_statements_do_not_grow_with_services(site: Site, db: None) -> None:
-    found = []
-    for size in (10, 40):  # SQLite takes 47 rows of a service in one statement
-        provider = make_provider(url=site.server.url)
-        names = [f"{provider.name} {number}" for number in range(size)]
-        site.lists(*(row(number, category=names[number]) for number in range(size)))
-        new = statements(provider)
-        site.lists(*(row(number, category=names[number], rate="95") for number in range(size)))
-        changed = statements(provider)
-        same = statements(provider)
-        site.lists(*(row(number, category=names[number], rate="95") for number in range(size - size // 10)))
-        found.append((new, changed, same, statements(provider)))
-
-    assert found[0] == found[1]
-
-
-def test_a_catalogue_of_two_thousand_is_a_few_statements(provider: Provider, site: Site) -> None:
-    site.lists(*(row(number) for number in range(1, 2001)))
-
-    assert statements(provider) < 70
-    assert Service.objects.count() == 2000
+    assert sweep_runs(now=now + timedelta(days=91)) == 1
+    assert SyncRun.objects.count() == 1
 
 
 def test_a_held_or_hidden_service_is_not_on_sale(provider: Provider) -> None:

@@ -37,6 +37,23 @@ def test_alerts_are_listed_and_found(operator: Browser) -> None:
     assert "provider:2" not in shown
 
 
+def test_an_alert_is_read_in_ones_language_and_leads_to_what_it_is_about(operator: Browser) -> None:
+    text = "Order %(id)s is placed."  # which is translated
+    raise_alert(Alert.Kind.ORDER_HELD, cause="order:7", text=text, id="<b>7</b>")
+    make_alert("audit", "100% %(id)s")
+    page = f"{ALERTS}{Alert.objects.get(cause='order:7').pk}/change/"
+
+    for address in (ALERTS, page):
+        shown = operator.get(address).content.decode()
+        assert "Order &lt;b&gt;7&lt;/b&gt; is placed." in shown
+        assert 'href="/admin/orders/order/7/change/"' in shown
+        in_russian = operator.get(address, headers={"Accept-Language": "ru"}).content.decode()
+        assert "Заказ &lt;b&gt;7&lt;/b&gt; оформлен." in in_russian
+    shown = operator.get(ALERTS).content.decode()
+    assert "100% %(id)s" in shown
+    assert "%(id)s is placed" not in shown
+
+
 def test_open_and_closed_are_told_apart(operator: Browser) -> None:
     make_alert("order:1")
     Alert.objects.update(closed_at=timezone.now())

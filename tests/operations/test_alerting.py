@@ -1,20 +1,25 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from smtplib import SMTPException
 from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
+from django.utils.translation import override
 
 from accounts.models import User
 from operations import alerting
-from operations.alerting import close_alerts, mail_alerts, raise_alert
+from operations.alerting import close_alerts, mail_alerts, raise_alert, raise_once
 from operations.models import Alert
+from operations.wording import Words
 from tests.factories import make_user
 from tests.wallet.threads import meeting, side_by_side
 
@@ -28,6 +33,12 @@ def moment() -> Any:
     """Noon, which stands until a test moves it."""
     with time_machine.travel(NOON, tick=False) as moment:
         yield moment
+
+
+def subject(kind: Alert.Kind, rest: object) -> str:
+    """Return a mail's subject, in the site's language."""
+    with override(settings.LANGUAGE_CODE):
+        return f"{kind.label}: {rest}"
 
 
 def halted(text: str = "Invalid API key", *, cause: str = "provider:1") -> None:
@@ -54,6 +65,38 @@ def test_the_same_cause_is_counted_again(db: None, moment: Any) -> None:
     alert = Alert.objects.get()
     assert (alert.times, alert.text) == (2, "Account suspended")
     assert (alert.first_at, alert.last_at) == (NOON, NOON + timedelta(minutes=5))
+
+
+def test_what_stands_in_the_text_is_kept_beside_it(db: None) -> None:
+    text = "%(provider)s refuses %(count)s: %(said)s"
+    raise_alert(HELD, cause="provider:1", text=text, provider=Decimal("1.50"), count=7, said="x" * 10_000)
+
+    alert = Alert.objects.get()
+    assert alert.text == text
+    assert alert.params == {"provider": "1.50", "count": "7", "said": "x" * 2000}
+
+    raise_alert(HELD, cause="provider:1", text="%(said)s", said="again")
+    alert = Alert.objects.get()
+    assert (alert.text, alert.params, alert.times) == ("%(said)s", {"said": "again"}, 2)
+
+
+def test_a_text_of_ours_in_a_text_is_kept_to_be_told_in_any_language(db: None) -> None:
+    why = Words("it lists %(came)s", {"came": 7, "said": "x" * 10_000})
+    raise_alert(HELD, cause="provider:1", text="%(why)s.", why=why)
+
+    kept = {"text": "it lists %(came)s", "params": {"came": "7", "said": "x" * 2000}}
+    assert Alert.objects.get().params == {"why": kept}
+
+
+def test_what_is_looked_at_again_and_again_is_told_once(db: None, commits: Any) -> None:
+    with commits as sent:
+        for _ in range(3):
+            raise_once(HELD, cause="provider:1", text="%(n)s", n=1)
+    assert (Alert.objects.get().times, len(sent)) == (1, 1)
+
+    close_alerts(HELD, cause="provider:1")
+    raise_once(HELD, cause="provider:1", text="%(n)s", n=2)
+    assert [alert.params["n"] for alert in Alert.objects.order_by("pk")] == ["1", "2"]
 
 
 def test_another_kind_or_cause_is_another_alert(db: None) -> None:
@@ -105,19 +148,31 @@ def test_the_database_keeps_one_open_alert_per_cause(db: None) -> None:
 # --- Mail -------------------------------------------------------------------------------------------------
 
 
-def test_staff_is_mailed_and_nobody_else(
-    alice: User, olga: User, sasha: User, mailoutbox: list[Any], settings: Any
+def test_staff_who_may_see_alerts_are_mailed_and_nobody_else(
+    alice: User, olga: User, sasha: User, mailoutbox: list[Any]
 ) -> None:
-    make_user("former@example.com", is_staff=True, is_active=False)
+    may_see = Permission.objects.get(codename="view_alert")
+    group = Group.objects.create(name="Watch")
+    group.permissions.add(may_see)
+    watch = make_user("watch@example.com", is_staff=True)
+    watch.groups.add(group)
+    for kept_out in (
+        make_user("former@example.com", is_staff=True, is_active=False),
+        make_user("customer@example.com"),
+    ):
+        kept_out.user_permissions.add(may_see)
+    both = make_user("both@example.com", is_staff=True)
+    both.groups.add(group)
+    both.user_permissions.add(may_see)
     halted()
 
     assert mail_alerts() == 1
 
     (mail,) = mailoutbox
-    assert sorted(mail.to) == ["olga@example.com", "sasha@example.com"]
+    assert sorted(mail.to) == ["both@example.com", "olga@example.com", "watch@example.com"]
     assert (mail.subject, mail.body) == (
-        f"{HALTED.label}: provider:1",
-        f"Invalid API key\n\n{settings.SITE_URL}/admin/operations/alert/",
+        subject(HALTED, "provider:1"),
+        f"Invalid API key\n\n{settings.SITE_URL}/admin/catalog/provider/1/change/",
     )
 
 
@@ -163,9 +218,9 @@ def test_orders_are_mailed_about_together(olga: User, moment: Any, mailoutbox: l
     assert mail_alerts() == 2
 
     assert [mail.subject for mail in mailoutbox] == [
-        f"{UNCERTAIN.label}: order:1",
-        f"{HALTED.label}: provider:1",
-        f"{UNCERTAIN.label}: 2",
+        subject(UNCERTAIN, "order:1"),
+        subject(HALTED, "provider:1"),
+        subject(UNCERTAIN, "2"),
     ]
     assert mailoutbox[-1].body.startswith("Order 2\nOrder 4\n\n")
 
@@ -183,8 +238,8 @@ def test_orders_that_wait_hide_nothing_else(
 
     assert mail_alerts() == 2
     assert [mail.subject for mail in mailoutbox[1:]] == [
-        f"{Alert.Kind.MONEY_WRONG.label}: audit",
-        f"{UNCERTAIN.label}: order:9",
+        subject(Alert.Kind.MONEY_WRONG, "audit"),
+        subject(UNCERTAIN, "order:9"),
     ]
 
 

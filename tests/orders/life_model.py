@@ -60,11 +60,17 @@ class Books:
     calls: dict[int, list[Call]] = field(default_factory=lambda: defaultdict(list))
     placed: set[int] = field(default_factory=set)
     given_back: dict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    by_hand: dict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    """Up to which sum a person gave each order's charge back."""
 
     def holds(self, user_id: int) -> Decimal:
         """Return what a customer's wallet must hold."""
         orders = Order.objects.filter(customer=user_id)
-        return self.credited[user_id] - sum((order.charge - owed(order) for order in orders), Decimal(0))
+        return self.credited[user_id] - sum((order.charge - self.owed(order) for order in orders), Decimal(0))
+
+    def owed(self, order: Order) -> Decimal:
+        """Return what must have gone back of an order: what its end owes, or what a person gave, if more."""
+        return max(owed(order), self.by_hand[order.pk])
 
     def called(self, call: Call) -> Call:
         """Take down a call. It must not be one that the panel had been told is placed already."""
@@ -111,7 +117,7 @@ class Books:
             self._check_order_money(order, per_order)
         expected = defaultdict(Decimal, self.credited)
         for order in orders:
-            expected[order.customer_id] -= order.charge - owed(order)
+            expected[order.customer_id] -= order.charge - self.owed(order)
         wallets = LedgerAccount.objects.filter(kind=LedgerAccount.Kind.WALLET)
         for owner, balance in wallets.values_list("owner", "balance"):
             assert balance == per_wallet[owner] == expected[owner] >= 0, f"wallet of {owner}: {balance}"
@@ -121,7 +127,9 @@ class Books:
         back = moved[Transfer.Kind.ORDER_REFUND.value, order.pk]
         assert paid == order.charge, f"order {order.pk} paid {paid} of {order.charge}"
         assert back <= paid, f"order {order.pk}: refunds of {back} above {paid}"
-        assert back == order.refunded == owed(order), f"order {order.pk} {order.status}: {back} went back"
+        assert back == order.refunded == self.owed(order), (
+            f"order {order.pk} {order.status}: {back} went back"
+        )
         assert back >= self.given_back[order.pk], f"order {order.pk}: a refund was taken back"
         assert order.kept == paid - back
         self.given_back[order.pk] = back
@@ -170,7 +178,7 @@ def check_way_out(order: Order, *, leases: list[object], alerts: set[tuple[str, 
     status, where = order.status, f"order {order.pk} is {order.status}"
     assert len(leases) == (status == Status.SENDING), f"{where} with {len(leases)} calls under way"
     assert (order.ended_at is not None) == (status in Order.ENDED), f"{where}, ended at {order.ended_at}"
-    assert order.refunded == 0 or status in Order.ENDED, f"{where} with a refund"
+    assert order.refunded == 0 or status not in Order.UNSENT, f"{where} with a refund"
     if status == Status.QUEUED:
         assert order.due_at is not None, f"{where} and never due"
     elif status in Order.FOR_A_PERSON:

@@ -2,17 +2,29 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 
+from django.db.models import F
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from catalog.halting import BY_HAND, halt, resume
 from catalog.models import Provider, Service, TaughtText
 from catalog.teaching import TaughtOtherwise, forget, teach
+from money.amounts import round_charge
 from orders import settling
 from orders.ending import seen_of, settle_end
-from orders.errors import NotForEnding, NotForSettling, ProviderIdTaken, RemainsOutOfBounds
+from orders.errors import (
+    NotForEnding,
+    NotForRefund,
+    NotForSettling,
+    ProviderIdTaken,
+    RefundOutOfBounds,
+    RefundSeenOtherwise,
+    RemainsOutOfBounds,
+)
 from orders.models import Attempt, Order
+from orders.refunding_by_hand import FROM, refund_by_hand
 from orders.teaching import settle_held
 from tests.orders.life_answers import REMAINS, UNHEARD_OF
 from tests.orders.life_machine import Life, accounts, deaths, orders
@@ -67,6 +79,32 @@ class Operators(Life):
             assert order.status not in Order.OPEN_UPSTREAM
         except RemainsOutOfBounds:
             assert status == Status.PARTIAL
+
+    @rule(
+        order_id=orders,
+        part=st.sampled_from([Decimal("0.1"), Decimal("0.5"), Decimal(1), Decimal("1.5")]),
+        stale=st.booleans(),
+        dies=deaths,
+    )
+    def refund_by_hand(self, order_id: int, part: Decimal, stale: bool, dies: int | None) -> None:
+        """Give a part of what is left back, the rest, or try too much; or decide on what was seen before."""
+        order = self.nearest(order_id, status__in=FROM, refunded__lt=F("charge"))
+        amount = round_charge(order.kept * part) or order.kept
+        seen = order.refunded - Decimal("0.00001") if stale else order.refunded
+        actor = self.cast.operator
+
+        def give() -> Order:
+            return refund_by_hand(order.pk, amount=amount, seen=seen, actor=actor, why="sorry")
+
+        try:
+            if self.lives(give, dies=dies):
+                self.books.by_hand[order.pk] = order.refunded + amount
+        except RefundSeenOtherwise:
+            assert stale
+        except RefundOutOfBounds:
+            assert part > 1
+        except NotForRefund:
+            assert order.status not in FROM or order.kept == 0
 
     @rule(account=accounts, meaning=st.sampled_from(Meaning.values), dies=deaths)
     def teach_text(self, account: int, meaning: str, dies: int | None) -> None:

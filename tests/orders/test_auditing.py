@@ -22,6 +22,7 @@ from orders.forwarding import claim_next
 from orders.models import Attempt, LostAnswer, Order, OrderEvent
 from orders.outcomes import cancel_unsent, record_outcome
 from orders.polling import record_answer
+from orders.refunding_by_hand import refund_by_hand
 from orders.settling import settle_placed, settle_refund, settle_send_again
 from tests.benchmarks.filling import fill_orders
 from tests.factories import credit, place
@@ -553,7 +554,7 @@ def test_as_many_statements_for_many_as_for_few(order: Order, customer: User, si
         place(customer, order.service)
     with CaptureQueriesContext(connection) as statements:
         assert list(audit_orders()) == []
-    assert len(statements) == 8
+    assert len(statements) == 9
 
 
 def test_amounts_are_compared_exactly(order: Order, wallet: LedgerAccount) -> None:
@@ -566,7 +567,7 @@ def test_what_is_found_first_is_said_before_the_rest_is_read(order: Order, custo
     canceled(order)
     with CaptureQueriesContext(connection) as statements:
         assert next(audit_orders()) == f"order {order.pk}: canceled with refunds of 0.000000"
-    assert len(statements) == 2
+    assert len(statements) == 3
 
 
 def test_memory_does_not_grow_with_the_orders(db: None) -> None:
@@ -590,3 +591,59 @@ def peak_of_an_audit() -> int:
 def _bit(wallet: LedgerAccount) -> tuple[tuple[LedgerAccount, Any], ...]:
     bit = Decimal("0.000001")
     return (system_account(Kind.SALES), -bit), (wallet, bit)
+
+
+def given(order: Order, olga: User, amount: int) -> Order:
+    """Have Olga give a part of an order's charge back."""
+    seen = fresh(order).refunded
+    return refund_by_hand(order.pk, amount=Decimal(amount), seen=seen, actor=olga, why="sorry")
+
+
+def test_refunds_by_hand_agree(order: Order, olga: User) -> None:
+    record_answer(accept(order).pk, said("completed", remains=0))
+    for _ in range(2):
+        given(order, olga, 20)
+    assert findings() == []
+    record_answer(order.pk, said("partial", remains=700))
+    given(order, olga, 9)
+    assert findings() == []
+
+
+def test_a_refund_that_only_looks_as_if_given_by_hand(
+    order: Order, wallet: LedgerAccount, olga: User
+) -> None:
+    """Money moved to the wallet, and the order counts it, but no person's reason stands in its timeline."""
+    record_answer(accept(order).pk, said("completed", remains=0))
+    given(order, olga, 20)
+    write(REFUND, f"order:{order.pk}:to:50000000", order.pk, (system_account(Kind.SALES), -30), (wallet, 30))
+    Order.objects.filter(pk=order.pk).update(refunded=Decimal(50))
+
+    assert list(audit_orders()) == [f"order {order.pk}: completed with refunds of 50.000000"]
+
+
+def test_an_event_of_a_refund_by_hand_that_never_moved_money(order: Order, olga: User) -> None:
+    record_answer(accept(order).pk, said("completed", remains=0))
+    event = OrderEvent.objects.create(order=order, kind="refunded_by_hand", actor=olga, amount=Decimal(5))
+
+    assert list(audit_orders()) == [
+        f"event {event.pk}: a refund by hand of order {order.pk} that the ledger has not"
+    ]
+
+
+def test_a_refund_by_hand_under_another_name(order: Order, olga: User, customer: User) -> None:
+    record_answer(accept(order).pk, said("completed", remains=0))
+    given(order, olga, 20)
+    OrderEvent.objects.filter(kind="refunded_by_hand").update(actor=customer)
+
+    assert [line.partition(":")[2] for line in audit_orders()] == [
+        " completed with refunds of 20.000000",
+        f" a refund by hand of order {order.pk} that the ledger has not",
+    ]
+
+
+def test_the_timeline_lost_a_refund_by_hand(order: Order, olga: User) -> None:
+    record_answer(accept(order).pk, said("completed", remains=0))
+    given(order, olga, 20)
+    OrderEvent.objects.filter(kind="refunded_by_hand").delete()
+
+    assert list(audit_orders()) == [f"order {order.pk}: completed with refunds of 20.000000"]

@@ -8,14 +8,15 @@ from django.utils import timezone
 
 from accounts.models import User
 from catalog.halting import resume
+from catalog.holding import let_go
 from catalog.models import Provider, Service
-from catalog.selling import let_go_on
 from operations.models import Alert
 from orders.escalating import unnamed_wait
 from orders.forwarding import claim_next
 from orders.models import Attempt, Order
 from orders.outcomes import record_outcome
 from tests.factories import credit, make_service, place
+from tests.operations.reading import texts_within
 from tests.orders.acting import fault, forward, fresh, held_by
 from tests.upstream.scripted import unused_url
 from upstream.answers import Placed
@@ -124,6 +125,7 @@ def test_refused_quantities_within_the_bounds_hold_the_service(
         answered(customer, service, QUANTITY)
     assert Service.objects.get().held_text
     assert Alert.objects.get().kind == Alert.Kind.SERVICE_STOPPED
+    assert texts_within(Alert.objects.get()) == [Service.objects.get().held_text]
     assert Provider.objects.get().halted_at is None
     assert ("catalog.tasks.sync_provider", (service.provider_id,)) in sent  # its bounds are others now
 
@@ -139,7 +141,7 @@ def test_quantities_of_another_service_do_not_break_the_row_of_one(customer: Use
 def test_a_held_service_goes_on_by_hand(customer: User, service: Service) -> None:
     for _ in range(3):
         answered(customer, service, QUANTITY)
-    assert let_go_on(Service.objects.get())
+    assert let_go(Service.objects.get())
     assert answered(customer, service, Placed("1", raw="")).status == "pending"
 
 

@@ -1,124 +1,121 @@
+"""What a customer may order for: the form of a link and the rule of its service, where orders are placed."""
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from django.utils import translation
 
-from orders.errors import InvalidLink
-from orders.links import MAX_LENGTH, clean_link
+from accounts.models import User
+from catalog.models import LinkRule, Service
+from orders.errors import DuplicateLink, InvalidLink, LinkNotTaken, RequestIdReused
+from orders.links import clean_link
+from orders.messages import field_of, message_of
+from orders.models import Order
+from tests.factories import LINK, place
+from tests.orders.acting import charges, forward_at_once, held_by
+from upstream.sandbox import SandboxServer
 
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        "https://t.me/channel",
-        "http://example.com",
-        "https://example.com/Path?x=1&Y=%2f#Part",
-        "https://User:Secret@example.com/",
-        "https://example.com:8443/a/b",
-        "http://example.com:443/",
-        "https://example.com:80/",
-        "https://example.com:4430/",
-        "https://example.com/a:443",
-        "https://a:443@example.com/",
-        "https://пример.рф/страница?кто=я",
-        "https://192.0.2.7/x",
-        "https://example.com/" + "a" * (MAX_LENGTH - 20),
-    ],
-)
-def test_a_link_stays_as_it_is(link: str) -> None:
-    assert clean_link(link) == link
+SPELLINGS = [
+    "https://example.com/channel#a",
+    "https://example.com./channel",
+    "https://example.com/%63hannel",
+    "HTTPS://Example.COM:443/x/../channel?",
+    " https://example.com/channel\n",
+]
 
 
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("HTTPS://T.me/Channel", "https://t.me/Channel"),
-        ("Http://EXAMPLE.COM:8443", "http://example.com:8443"),
-        ("https://EXAMPLE.COM/A?B=C#D", "https://example.com/A?B=C#D"),
-        ("https://EXAMPLE.COM?Q=HTTPS://B.COM/", "https://example.com?Q=HTTPS://B.COM/"),
-        ("https://User:Secret@EXAMPLE.COM/", "https://User:Secret@example.com/"),
-        ("https://ПРИМЕР.РФ/Я", "https://пример.рф/Я"),
-    ],
-)
-def test_scheme_and_host_are_in_lower_case_and_nothing_else(typed: str, kept: str) -> None:
-    assert clean_link(typed) == clean_link(kept) == kept
+@pytest.fixture(autouse=True)
+def _no_messages(tasks: list[object]) -> None:
+    """Keep the broker out: the database is the queue."""
 
 
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("HTTPS://example.com:443/p", "https://example.com/p"),
-        ("http://example.com:80", "http://example.com"),
-        ("http://example.com:/p", "http://example.com/p"),
-        ("https://a@example.com:443?x#y", "https://a@example.com?x#y"),
-        ("https://[2001:db8::1]:443/", "https://[2001:db8::1]/"),
-    ],
-)
-def test_the_port_that_the_scheme_means_goes(typed: str, kept: str) -> None:
-    assert clean_link(typed) == clean_link(kept) == kept
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_the_normal_form_is_kept(customer: User, service: Service, spelling: str) -> None:
+    assert place(customer, service, link=spelling).link == LINK
 
 
-@pytest.mark.parametrize("blanks", [" ", "\n", "\t", "\r\n", "\u00a0", "\u2003"])
-def test_blanks_around_it_go(blanks: str) -> None:
-    assert clean_link(f"{blanks}https://t.me/channel{blanks}") == "https://t.me/channel"
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("policy", ["warn", "refuse"])
+def test_no_spelling_gets_a_second_order_past(
+    customer: User, service: Service, policy: str, spelling: str
+) -> None:
+    Service.objects.update(duplicate_links=policy)
+    place(customer, service)
+
+    with pytest.raises(DuplicateLink):
+        place(customer, service, link=spelling, duplicate_agreed=False)
+    assert (charges(), held_by(customer)) == (1, 870)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "   ",
-        "channel",
-        "@channel",
-        "t.me/channel",
-        "//t.me/channel",
-        "javascript:alert(1)",
-        "JavaScript://example.com/%0aalert(1)",
-        "data:text/html,x",
-        "ftp://example.com/x",
-        "file:///etc/passwd",
-        "mailto:someone@example.com",
-        "https://",
-        "https:///path",
-        "https://example .com/",
-        "https://example.com/a b",
-        "https://example.com/\u00a0x",
-        "https://exa_mple..com",
-        "https://[::1",
-        "https://example.com:port/",
-        "https://example.com/" + "a" * MAX_LENGTH,
-    ],
-)
-def test_what_is_no_link(text: str) -> None:
+@pytest.mark.parametrize("link", ["https://u@example.com/channel", "@channel", "example.com/channel"])
+def test_what_is_no_link_is_ordered_for_by_nobody(customer: User, service: Service, link: str) -> None:
     with pytest.raises(InvalidLink):
-        clean_link(text)
+        place(customer, service, link=link)
+    assert (Order.objects.count(), charges(), held_by(customer)) == (0, 0, 1000)
+
+
+def test_a_request_that_comes_again_spelled_otherwise_is_the_same(customer: User, service: Service) -> None:
+    first = place(customer, service, request_id="r-1")
+    for spelling in SPELLINGS:
+        assert place(customer, service, request_id="r-1", link=spelling) == first
+    with pytest.raises(RequestIdReused):
+        place(customer, service, request_id="r-1", link=f"{LINK}/2")
+    assert charges() == 1
+
+
+def test_the_provider_is_sent_the_normal_form(
+    customer: User, service: Service, sandbox: SandboxServer
+) -> None:
+    order = place(customer, service, link="https://Пример.рф./я#a")
+    sent = forward_at_once(order)
+    assert sent.link == "https://xn--e1afmkfd.xn--p1ai/%D1%8F"
+    assert [row.link for row in sandbox.journal.accepted] == [sent.link]
+
+
+# --- The rule of the service ------------------------------------------------------------------------------
+
+
+def test_a_link_that_the_rule_does_not_name_is_refused(customer: User, service: Service) -> None:
+    LinkRule.objects.create(service=service, hosts="t.me", example="https://t.me/name")
+
+    with pytest.raises(LinkNotTaken) as refusal:
+        place(customer, service)
+
+    assert refusal.value.example == "https://t.me/name"
+    assert (Order.objects.count(), charges(), held_by(customer)) == (0, 0, 1000)
+    assert place(customer, service, link="https://t.me/other").link == "https://t.me/other"
+
+
+def test_without_its_query_one_page_is_one_link(customer: User, service: Service) -> None:
+    LinkRule.objects.create(category=service.category, drops_query=True)
+    assert place(customer, service, link=f"{LINK}?utm_source=a").link == LINK
+    with pytest.raises(DuplicateLink):
+        place(customer, service, link=f"{LINK}?utm_source=b", duplicate_agreed=False)
+
+
+def test_without_a_rule_what_follows_a_question_mark_stays(customer: User, service: Service) -> None:
+    assert place(customer, service, link=f"{LINK}?v=1").link == f"{LINK}?v=1"
 
 
 @pytest.mark.parametrize(
-    "unseen",
-    ["\x00", "\x01", "\x1b", "\x7f", "\x85", "\r\n", "\t", "\u200b", "\u202e", "\u2028", "\ufeff", "\ud800"],
-    ids=ascii,
+    ("example", "words"),
+    [
+        (
+            "https://t.me/name",
+            "This service is for links of another kind. Enter one like this: https://t.me/name",
+        ),
+        ("", "This service is for links of another kind."),
+    ],
 )
-def test_what_nobody_sees_in_a_link(unseen: str) -> None:
-    with pytest.raises(InvalidLink):
-        clean_link(f"https://example.com/a{unseen}b")
+def test_the_refusal_shows_the_example(example: str, words: str) -> None:
+    refusal = LinkNotTaken(example=example)
+    with translation.override("en"):
+        assert message_of(refusal) == words
+    assert field_of(refusal) == "link"
 
 
-@given(st.text())
-def test_whatever_comes_is_a_link_or_refused(text: str) -> None:
-    try:
-        link = clean_link(text)
-    except InvalidLink:
-        return
-    assert link.lower().startswith(("http://", "https://"))
-    assert link.isprintable()
-
-
-@given(st.text())
-def test_whatever_follows_an_address(text: str) -> None:
-    try:
-        link = clean_link(f"https://example.com/{text}")
-    except InvalidLink:
-        return
-    assert link.isprintable()
-    assert " " not in link
-    link.encode()
+def test_a_link_is_cleaned_at_the_cost_of_one_query(
+    service: Service, django_assert_num_queries: object
+) -> None:
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        assert clean_link(f"{LINK}#a", service_id=service.pk) == LINK
+    with django_assert_num_queries(0), pytest.raises(InvalidLink):  # type: ignore[operator]
+        clean_link("x", service_id=service.pk)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from catalog.models import Category, Service
+from catalog.models import Category, LinkRule, Service
 from orders.models import Order
 from tests.factories import LINK, credit, make_service
 from tests.pages import Browser, html, inputs, queries_of, text
@@ -120,6 +120,24 @@ def test_the_only_quantity_is_filled_in(rich: Browser) -> None:
 
     assert inputs(answer, "order-form")["quantity"] == "500"
     assert 'data-testid="total">5.00 RUB<' in html(answer)
+
+
+def test_the_example_of_the_services_rule_stands_under_the_link(rich: Browser, service: Service) -> None:
+    LinkRule.objects.create(example="https://site.example/?a=<b>")
+    LinkRule.objects.create(service=service, hosts="t.me", example="https://t.me/name")
+    other = make_service(service.provider)
+
+    shown = rich.get("/orders/new/", {"service": service.pk})
+    assert "The page, post or video that the order is for. For example: https://t.me/name" in text(shown)
+    assert "For example: https://site.example/?a=<b>" in text(rich.get("/orders/new/", {"service": other.pk}))
+    assert "a=<b>" not in rich.get("/orders/new/", {"service": other.pk}).content.decode()
+
+    refused = rich.post("/orders/new/", fill(rich, service))
+    assert "For example: https://t.me/name" in text(refused)
+    assert error_of(refused, "link") == (
+        "This service is for links of another kind. Enter one like this: https://t.me/name"
+    )
+    assert not Order.objects.exists()
 
 
 # --- Ordering ---------------------------------------------------------------------------------------------
@@ -409,5 +427,18 @@ def test_queries_do_not_grow_with_services(rich: Browser, service: Service) -> N
             make_service(service.provider, name=f"s {number}", category=f"c {service.pk} {size} {number}")
         found.append(queries_of(lambda: rich.get("/orders/new/", {"service": service.pk})))
 
-    # Session, user, service, categories, services of the category, balance, quote.
-    assert found == [7, 7]
+    # Session, user, whether the terms are accepted, services of the category, whether the customer has rules
+    # of prices, the rule of links, balance, categories, how long orders take; whether orders are taken,
+    # announcements and foot.
+    assert found == [12, 12]
+
+
+@pytest.mark.parametrize(("chosen", "most"), [("", 8), ("category", 10), ("service", 12)])
+def test_no_step_asks_for_more_than_it_shows(
+    rich: Browser, service: Service, chosen: str, most: int, django_assert_max_num_queries: Any
+) -> None:
+    numbers = {"category": service.category_id, "service": service.pk}
+    step = {chosen: numbers[chosen]} if chosen else {}
+
+    with django_assert_max_num_queries(most):
+        assert rich.get("/orders/new/", step).status_code == 200

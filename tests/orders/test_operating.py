@@ -412,7 +412,7 @@ def test_a_customer_who_wanted_it_canceled_is_heard(
         ({"decision": "placed"}, "Enter the id that the provider gave it."),
         ({"decision": "placed", "provider_order_id": "7" * 101}, "at most 100"),
         ({"decision": "refund", "provider_order_id": "7"}, "Leave it empty unless the order was placed."),
-        ({"decision": "placed", "provider_order_id": "t4ken"}, "Another order has this id already."),
+        ({"decision": "placed", "provider_order_id": "t4ken"}, "has this id already. Look up the right one"),
         ({"decision": "placed", "provider_order_id": "01242"}, "Enter the id as the provider writes it"),
         ({"decision": "placed", "provider_order_id": "12 42"}, "Enter the id as the provider writes it"),
         ({"evidence": "x"}, "More became known since you opened this page."),
@@ -429,7 +429,7 @@ def test_a_form_that_says_nothing_clear_is_shown_again(
 
     assert (answer.status_code, said) == (200, [])
     assert words in answer.content.decode()
-    assert ("Another order has this id already." in answer.content.decode()) == ("t4ken" in changes.values())
+    assert ("has this id already." in answer.content.decode()) == ("t4ken" in changes.values())
     assert fresh(uncertain).status == "uncertain"
     assert kinds(uncertain) == ["placed"]
     assert refunds(uncertain) == []

@@ -295,6 +295,6 @@ def test_queries_do_not_grow_with_events(browser: Browser, order: Order) -> None
             note(order, (Event.CANCEL_WANTED, Event.CANCEL_REFUSED)[number % 2])
         found.append(queries_of(lambda: browser.get(f"/orders/{order.pk}/")))
 
-    # Session, user, order with its service, events, balance.
-    assert found == [5, 5]
+    # Session, user, order with its service, events, balance; whether orders are taken, announcements, foot.
+    assert found == [8, 8]
     assert OrderEvent.objects.count() == 201

@@ -129,8 +129,8 @@ def test_queries_do_not_grow_with_orders(rich: User) -> None:
             place(rich, make_service(provider))
         found.append(queries_of(lambda: browser.get("/orders/")))
 
-    # Session, user, orders with their services, counts, balance.
-    assert found == [5, 5]
+    # Session, user, orders with their services, counts, balance; whether orders are taken, news, foot.
+    assert found == [8, 8]
 
 
 def test_only_reads(alice: User) -> None:

@@ -19,6 +19,7 @@ from orders.models import Attempt, LostAnswer, Order
 from orders.outcomes import record_outcome
 from orders.settling import settle_placed, settle_refund, settle_send_again
 from tests.factories import make_service, place
+from tests.operations.reading import in_english, texts_within
 from tests.orders.acting import (
     accept,
     fault,
@@ -315,6 +316,7 @@ def test_a_connection_that_breaks(order: Order, behaviour: Any) -> None:
         forward(order.provider)
     check(order, Comes("uncertain", "uncertain", "no_answer"))
     assert server.actions() == ["add"]
+    assert texts_within(Alert.objects.get()) == ["no answer came"]
 
 
 def test_the_key_is_in_nothing_that_is_kept(order: Order) -> None:
@@ -322,7 +324,7 @@ def test_the_key_is_in_nothing_that_is_kept(order: Order) -> None:
     with scripted_server(add=answer({"error": "no key s3cret-k3y here"})) as server:
         Provider.objects.update(url=server.url)
         forward(order.provider)
-    kept = [fresh(order).reason, Attempt.objects.get().answer, Alert.objects.get().text]
+    kept = [fresh(order).reason, Attempt.objects.get().answer, in_english(Alert.objects.get())]
     kept += order.events.values_list("detail", flat=True)
     assert not any("s3cret" in text for text in kept)
 
@@ -373,7 +375,7 @@ def test_words_that_mean_no_funds_halt_as_such(order: Order) -> None:
 def test_a_dead_service_is_told_of_in_the_provider_s_words(order: Order) -> None:
     answer = fault(Refused, "Service is gone", rule="service_inactive", switch_service_off=True)
     record_outcome(_attempt_at(order).pk, answer)
-    assert "'Service is gone'" in Alert.objects.get().text
+    assert "Service is gone" in in_english(Alert.objects.get())
 
 
 def test_a_halt_keeps_the_other_orders_queued(
@@ -615,7 +617,7 @@ def test_placed_after_a_person_refunded_is_told_and_moves_nothing(order: Order, 
 
     order = fresh(order)
     assert (order.status, refunds(order), order.provider_order_id) == ("canceled", [130], None)
-    assert "77" in Alert.objects.get(closed_at=None).text
+    assert "77" in in_english(Alert.objects.get(closed_at=None))
     assert Attempt.objects.get().provider_order_id == "77"
 
 
@@ -653,7 +655,8 @@ def test_placed_after_it_was_sent_again_stays_told(order: Order, olga: User) -> 
     record_outcome(second.pk, Placed("78", raw=""))
 
     assert (fresh(order).status, fresh(order).provider_order_id) == ("pending", "78")
-    assert "placed as 77" in Alert.objects.get(closed_at=None).text  # two are under way: a person must know
+    # Two are under way: a person must know.
+    assert "placed as 77" in in_english(Alert.objects.get(closed_at=None))
 
 
 def test_an_id_of_the_first_call_that_another_order_has_by_now(

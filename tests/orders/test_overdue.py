@@ -23,6 +23,7 @@ from orders.overdue import refund_overdue
 from orders.settling import settle_send_again
 from orders.timeline import timeline, what_next
 from tests.factories import credit, fill_table, make_provider, make_service, place
+from tests.operations.reading import in_english
 from tests.orders.acting import accept, fault, forward, fresh, held_by, kinds, outcomes, refunds
 from tests.orders.test_races import unguarded_move
 from tests.wallet.threads import side_by_side
@@ -223,7 +224,7 @@ def test_staff_are_told_once_for_each_provider(customer: User, service: Service)
     assert refund_overdue() == 3
     assert refund_overdue() == 0
 
-    said = {alert.cause: alert.text for alert in Alert.objects.filter(kind="orders_overdue")}
+    said = {alert.cause: in_english(alert) for alert in Alert.objects.filter(kind="orders_overdue")}
     words = "Orders to {} that were not sent within 72 hours: {}, canceled and refunded."
     assert said == {
         f"provider:{service.provider_id}": words.format("Sandbox", 2),
@@ -260,7 +261,9 @@ def test_a_run_is_bounded_and_begins_with_the_oldest(
 
 @pytest.mark.tampers  # the orders that fill the table were paid by nobody
 def test_the_list_meets_its_index(order: Order) -> None:
-    fill_table([{"status": "canceled", "due_at": None, "ended_at": order.created_at}] * 500, like=order)
+    long_ago = timezone.now() - timedelta(days=30)
+    row = {"status": "canceled", "due_at": None, "created_at": long_ago, "ended_at": long_ago}
+    fill_table([row] * 500, like=order)
 
     plan = overdue.overdue().values_list("pk", "provider")[:10].explain()
 

@@ -18,6 +18,7 @@ from operations.models import Alert
 from orders.models import Order
 from orders.polling import ask_now, due_to_ask, poll_due, poll_interval, record_answer, take_next
 from tests.factories import credit, make_provider, make_service, place
+from tests.operations.reading import in_english, texts_within
 from tests.orders.acting import (
     accept,
     fault,
@@ -197,7 +198,7 @@ def test_an_unknown_status_keeps_the_old_one_and_is_told(open_order: Order) -> N
     order = fresh(open_order)
     assert (order.status, order.remains, order.refunded) == ("pending", 600, 0)
     assert order.due_at is not None
-    assert "Fail" in Alert.objects.get().text
+    assert "Fail" in in_english(Alert.objects.get())
 
 
 @pytest.mark.parametrize(
@@ -216,8 +217,8 @@ def test_remains_beyond_the_quantity_move_no_more_than_there_is(
     record_answer(open_order.pk, said("partial", remains=remains))
     order = fresh(open_order)
     assert (order.status, order.remains, order.refunded) == ("partial", kept, Decimal(back))
-    assert [alert.text for alert in Alert.objects.all()] == [
-        f"Order {order.pk}: the provider says remains {remains} of 1000."
+    assert [in_english(alert) for alert in Alert.objects.all()] == [
+        f"Order {order.pk}: the provider says that {remains} of 1000 remain."
     ] * told
 
 
@@ -228,12 +229,15 @@ def test_partial_without_remains_waits_for_a_person(open_order: Order, unreadabl
     order = fresh(open_order)
     assert (order.status, order.refunded, order.ended_at) == ("pending", 0, None)
     alert = Alert.objects.get()
-    assert (alert.kind, alert.text.endswith("the refund cannot be counted.")) == ("order_unreadable", True)
+    assert (alert.kind, in_english(alert).endswith("the refund cannot be counted.")) == (
+        "order_unreadable",
+        True,
+    )
 
 
 def test_what_cannot_be_read_is_told(open_order: Order) -> None:
     record_answer(open_order.pk, said("processing", unreadable=("charge", "start_count")))
-    assert Alert.objects.get().text.endswith("the provider says unreadable charge, start_count.")
+    assert in_english(Alert.objects.get()).endswith("cannot be read: charge, start_count.")
 
 
 def test_partial_without_remains_does_not_guess_from_before(open_order: Order) -> None:
@@ -251,7 +255,7 @@ def test_a_charge_in_another_currency_is_told_and_not_kept(
     assert fresh(open_order).provider_charge is None
     alert = Alert.objects.get()  # one for the account, not one for each order
     assert (alert.kind, alert.times) == (Alert.Kind.MONEY_WRONG, 2)
-    assert "USD" in alert.text
+    assert "USD" in in_english(alert)
     assert Service.objects.get().held_text == ""  # 20,000 of those are no wrong cost of ours
 
 
@@ -259,6 +263,8 @@ def test_a_charge_in_another_currency_is_told_and_not_kept(
 def test_a_cost_far_above_ours_holds_the_service(open_order: Order, charge: str, held: bool) -> None:
     record_answer(open_order.pk, said("pending", charge=Decimal(charge), currency="RUB"))
     assert bool(Service.objects.get().held_text) == held
+    told = ["The provider charged %(charge)s where %(expected)s was expected."] if held else []
+    assert [text for alert in Alert.objects.all() for text in texts_within(alert)] == told
     assert fresh(open_order).status == "pending"
 
 
@@ -279,7 +285,7 @@ def test_an_order_that_the_provider_does_not_know_is_told_after_three_times(open
     for times, told in ((1, 0), (2, 0), (3, 1), (4, 1)):
         record_answer(open_order.pk, fault(OrderUnknown, "Invalid order ID"))
         assert (fresh(open_order).unknown_answers, Alert.objects.count()) == (times, told)
-    assert "does not know 77" in Alert.objects.get().text
+    assert "does not know 77" in in_english(Alert.objects.get())
     assert (fresh(open_order).status, fresh(open_order).refunded) == ("pending", 0)  # never a refund
     record_answer(open_order.pk, said("processing"))
     assert fresh(open_order).unknown_answers == 0

@@ -21,6 +21,7 @@ from orders.settling import settle_placed, settle_send_again
 from orders.tasks import apply_taught_of
 from orders.teaching import settle_held, would_settle
 from tests.factories import make_service, place
+from tests.operations.reading import in_english
 from tests.orders.acting import (
     fault,
     forward,
@@ -152,7 +153,7 @@ def test_a_taught_halt_waits_for_a_person(held: Order, olga: User, sandbox: Sand
     assert probe_due(now=timezone.now() + timedelta(days=30)) == 0
     assert forward(held.provider) == 0
     assert sandbox.calls["add"] == 1
-    assert SAID in Alert.objects.get(kind=Alert.Kind.PROVIDER_HALTED).text
+    assert SAID in in_english(Alert.objects.get(kind=Alert.Kind.PROVIDER_HALTED))
 
 
 def test_a_halt_comes_before_the_first_order_is_queued_again(

@@ -2,11 +2,14 @@
 
 import itertools
 from collections.abc import Iterator
+from datetime import date, timedelta
 from decimal import Decimal
 from urllib.parse import unquote
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from auditlog.models import LogEntry
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -19,12 +22,28 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import User
-from catalog.models import ExchangeRate, PriceRule, Provider, SyncRun, TaughtText
+from accounts.models import CustomerGroup, User
+from catalog.models import (
+    BalanceReading,
+    BannedWords,
+    CataloguePolicy,
+    ExchangeRate,
+    LinkRule,
+    PriceRule,
+    Provider,
+    Service,
+    ServiceChange,
+    ServiceHealth,
+    ServiceHold,
+    ServiceSpeed,
+    SyncRun,
+    TaughtText,
+)
 from operations.alerting import raise_alert
-from operations.models import Alert
-from orders.models import Attempt, Candidate, LostAnswer, Order
+from operations.models import Alert, AlertChannel, AlertDelivery, JobRun, SiteState
+from orders.models import Attempt, Candidate, DayTotals, LostAnswer, Order
 from panel.sidebar import ROOMS
+from support.models import Announcement, Dismissal, Page, TermsAcceptance, TermsVersion
 from tests.factories import credit, make_provider, make_service, make_user, place
 
 HOSTILE = "<script>alert(1)</script>"
@@ -34,7 +53,11 @@ MODELS = list(admin.site._registry)
 RECORDS = (
     *("wallet.LedgerAccount", "wallet.Transfer", "wallet.Entry"),
     *("orders.Order", "orders.Attempt", "orders.OrderEvent"),
-    *("orders.LostAnswer", "orders.Candidate"),
+    *("orders.LostAnswer", "orders.Candidate", "orders.DayTotals"),
+    *("operations.Alert", "operations.AlertDelivery", "operations.JobRun", "catalog.BalanceReading"),
+    *("catalog.ServiceHold", "catalog.ServiceChange"),
+    "auditlog.LogEntry",
+    *("support.Dismissal", "support.TermsVersion", "support.TermsAcceptance"),
 )
 """What nobody adds, changes or deletes by hand."""
 
@@ -51,7 +74,11 @@ def fill(size: int) -> None:
             make_provider(name=f"{HOSTILE} {number}"), name=HOSTILE, category=f"{HOSTILE} {number}"
         )
         _order(user, service)
-        PriceRule.objects.create(scope="service", service=service, markup_percent=Decimal(5))
+        PriceRule.objects.create(scope="service", service=service, percent=Decimal(5))
+        ServiceHealth.objects.create(service=service, ended=3, failed=1, stuck=1)
+        ServiceSpeed.objects.create(
+            service=service, up_to_quantity=1000, orders=2, median_seconds=60, most_seconds=600
+        )
         code = "".join(chr(ord("A") + number // 26**place % 26) for place in range(3))
         ExchangeRate.objects.create(currency=code, rate=Decimal(2))
         now = timezone.now()
@@ -63,6 +90,43 @@ def fill(size: int) -> None:
         TaughtText.objects.create(
             provider=service.provider, text=HOSTILE, meaning="later", taught_by=user, taught_at=now
         )
+        _people(user, number)
+        LinkRule.objects.create(service=service, hosts=HOSTILE, example=HOSTILE)
+        _policy(service, number)
+        _support(user, number)
+        _operations(number)
+        BalanceReading.objects.create(provider=service.provider, at=now, balance=Decimal(1), currency="RUB")
+        DayTotals.objects.create(day=date(2020, 1, 1) + timedelta(days=number), turnover=Decimal(1))
+
+
+def _people(user: User, number: int) -> None:
+    CustomerGroup.objects.create(name=f"{HOSTILE} {number}")
+    Authenticator.objects.create(user=user, type="totp", data={"secret": HOSTILE})
+    LogEntry.objects.log_create(user, force_log=True, action=1, changes={"name": [HOSTILE, HOSTILE]})
+
+
+def _policy(service: Service, number: int) -> None:
+    ServiceHold.objects.create(service=service, kind="words", text=HOSTILE)
+    ServiceChange.objects.create(service=service, field="name", old=HOSTILE, new=HOSTILE)
+    BannedWords.objects.create(pattern=f"{HOSTILE} {number}", note=HOSTILE)
+    CataloguePolicy.get_solo()
+
+
+def _operations(number: int) -> None:
+    now = timezone.now()
+    JobRun.objects.create(task=HOSTILE, outcome="failed", error=HOSTILE, worker=HOSTILE)
+    channel = AlertChannel.objects.create(name=f"{HOSTILE} {number}", address="json://127.0.0.1:9")
+    alert = Alert.objects.latest("pk")
+    AlertDelivery.objects.create(alert=alert, channel=channel, sent_at=now)
+    SiteState.get_solo()
+
+
+def _support(user: User, number: int) -> None:
+    news = Announcement.objects.create(title_en=HOSTILE, text_en=HOSTILE)
+    Dismissal.objects.create(customer=user, announcement=news)
+    Page.objects.create(slug=f"p{number}", title_en=HOSTILE, text_en=HOSTILE)
+    version = TermsVersion.objects.create(text_en=HOSTILE, published_by=user)
+    TermsAcceptance.objects.create(customer=user, version=version, language="en")
 
 
 def _order(user: User, service: object) -> None:
@@ -101,7 +165,9 @@ def pages_of(model: type[Model]) -> Iterator[tuple[str, str]]:
 
 def test_every_model_of_the_project_is_there() -> None:
     ours = {config.label for config in apps.get_app_configs() if not config.name.startswith("django.")}
-    models = {model for model in apps.get_models() if model._meta.app_label in ours - {"account"}}
+    models = {
+        model for model in apps.get_models() if model._meta.app_label in ours - {"account", "usersessions"}
+    }
 
     assert models
     assert models <= set(MODELS)
@@ -138,9 +204,10 @@ def test_every_page_opens_and_shows_hostile_words_as_words(operator: Browser, la
 
 def _may_add(model: type[Model]) -> bool:
     return model._meta.label in {
-        *("accounts.User", "account.EmailAddress", "auth.Group"),
+        *("accounts.User", "accounts.CustomerGroup", "account.EmailAddress", "auth.Group"),
         *("catalog.Provider", "catalog.Category", "catalog.PriceRule", "catalog.ExchangeRate"),
-        "catalog.TaughtText",
+        *("catalog.TaughtText", "catalog.LinkRule", "catalog.BannedWords"),
+        *("operations.AlertChannel", "support.Announcement", "support.Page"),
     }
 
 

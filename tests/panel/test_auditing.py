@@ -16,6 +16,7 @@ from orders.auditing import audit_orders
 from orders.models import Order
 from panel.auditing import TOLD, TOLD_LENGTH, audit_and_tell, audit_money
 from tests.factories import credit, make_service, place
+from tests.operations.reading import in_english
 from tests.wallet.tampering import run
 from tests.wallet.threads import side_by_side
 
@@ -115,7 +116,7 @@ def test_staff_is_told_and_told_no_more_when_it_is_right_again(order: Order) -> 
     assert audit_and_tell() == 1
     assert audit_and_tell() == 1
     assert alerts() == [("audit", 2, True)]
-    assert f"\norder {order.pk}: charge 129.999990" in Alert.objects.get().text
+    assert f"\norder {order.pk}: charge 129.999990" in in_english(Alert.objects.get())
 
     run("UPDATE orders_order SET charge = charge + 10, price = price + 10")
     assert audit_and_tell() == 0
@@ -139,7 +140,7 @@ def test_the_text_names_how_many_and_the_first(order: Order, wrong: int, dots: b
     make_wrong(order, times=wrong)
     assert audit_and_tell() == wrong
 
-    headline, *named = Alert.objects.get().text.splitlines()
+    headline, *named = in_english(Alert.objects.get()).splitlines()
     assert f"findings: {wrong}." in headline
     assert [line for line in named if line != "…"] == list(audit_money())[:TOLD]
     assert (named[-1] == "…") is dots
@@ -150,7 +151,7 @@ def test_the_text_is_bounded(order: Order, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("panel.auditing.audit_ledger", lambda: iter(["x" * 10_000] * 10_000))
 
     assert audit_and_tell() == 10_000
-    assert len(Alert.objects.get().text) < (TOLD + 1) * (TOLD_LENGTH + 1)
+    assert len(in_english(Alert.objects.get())) < (TOLD + 1) * (TOLD_LENGTH + 1)
 
 
 @pytest.mark.tampers

@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 from celery.schedules import crontab, maybe_schedule
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
+from operations.models import JobRun
 from panel.celery import app
 
 
@@ -44,6 +46,46 @@ def test_beat_finds_whatever_a_lost_message_was_about() -> None:
         "catalog.tasks.refresh_balances",
         "catalog.tasks.sync_catalogues",
     }
+
+
+def test_a_periodic_job_leaves_a_record(db: None) -> None:
+    app.tasks["operations.tasks.check_jobs"].apply(task_id="a-message")
+
+    run = JobRun.objects.get(task="operations.tasks.check_jobs")
+    assert (run.run_id, run.outcome, run.ended_at is not None) == ("a-message", "done", True)
+    assert run.worker
+
+
+def test_one_that_fails_leaves_why(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr("operations.schedule.check", fails)
+    app.tasks["operations.tasks.check_jobs"].apply(task_id="a-message")
+
+    run = JobRun.objects.get()
+    assert (run.run_id, run.outcome, run.error) == ("a-message", "failed", "ValueError: no such thing")
+
+
+def test_a_record_that_cannot_be_written_keeps_no_job_from_its_work(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: object, **kwargs: object) -> None:
+        raise OperationalError("away")
+
+    worked: list[bool] = []
+    monkeypatch.setattr("operations.jobs.begin", away)
+    monkeypatch.setattr("operations.jobs.end", away)
+    monkeypatch.setattr("operations.schedule.check", lambda: worked.append(True))
+    app.tasks["operations.tasks.check_jobs"].apply()
+
+    assert worked == [True]
+
+
+def test_other_tasks_leave_none(db: None) -> None:
+    app.tasks["orders.tasks.forward_provider"].apply(args=(7,))
+
+    assert not JobRun.objects.exists()
 
 
 def test_tasks_keep_no_result_and_speak_json_only() -> None:

@@ -3,14 +3,19 @@ from typing import Any
 import pytest
 from django.core.checks import Error, Warning, run_checks
 
+from accounts.models import User
+from catalog.models import CataloguePolicy
 from panel.checks import (
     check_currency,
+    check_currency_of_money,
     check_duplicate_links,
     check_lease,
     check_markup,
     check_queued_refund,
+    check_rates_source,
     check_site_url,
 )
+from tests.factories import credit, make_user
 
 
 def ids(found: list[Any]) -> list[str]:
@@ -31,6 +36,37 @@ def test_what_is_no_currency_is_an_error(settings: Any, currency: str) -> None:
     (found,) = check_currency(None)
     assert (found.id, type(found)) == ("panel.E001", Error)
     assert repr(currency) in found.msg
+
+
+@pytest.fixture
+def _money_in_roubles(alice: User) -> None:
+    CataloguePolicy.objects.create(priced_in="RUB")
+    credit(alice, 1)
+
+
+@pytest.mark.usefixtures("_money_in_roubles")
+def test_money_that_has_moved_keeps_its_currency(settings: Any) -> None:
+    assert check_currency_of_money(None, databases=["default"]) == []
+
+    settings.SITE_CURRENCY = "USD"
+    (found,) = check_currency_of_money(None, databases=["default"])
+    assert (found.id, type(found)) == ("panel.E007", Error)
+    assert "SITE_CURRENCY is 'USD', and the ledger's money is in 'RUB'." in found.msg
+    assert str(found.hint).startswith("Set SITE_CURRENCY=RUB again: ")
+    assert ids(run_checks(databases=["default"])) == ["panel.E007"]
+    assert run_checks(tags=["database"]) == []  # nobody asks the database by the way
+
+
+@pytest.mark.parametrize("kept", ["RUB", ""])
+def test_a_currency_is_free_before_money_moves_or_where_it_is_not_known(
+    db: None, settings: Any, kept: str
+) -> None:
+    CataloguePolicy.objects.create(priced_in=kept)
+    if not kept:
+        credit(make_user())
+    settings.SITE_CURRENCY = "USD"
+
+    assert check_currency_of_money(None, databases=["default"]) == []
 
 
 @pytest.mark.parametrize("percent", ["0", "30", "33.333", "10000"])
@@ -104,3 +140,18 @@ def test_all_are_registered(settings: Any) -> None:
 
 def test_the_settings_as_they_are_pass() -> None:
     assert run_checks() == []
+
+
+@pytest.mark.parametrize("source", ["none", "cbr", "ecb"])
+def test_rates_have_a_known_source(settings: Any, source: str) -> None:
+    settings.RATES_SOURCE, settings.RATES_URL = source, "https://rates.example.com/daily.xml"
+    assert check_rates_source(None) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "url"), [("", ""), ("fed", ""), ("cbr", "file:///etc/passwd"), ("cbr", "x")]
+)
+def test_rates_from_nowhere_are_an_error(settings: Any, source: str, url: str) -> None:
+    settings.RATES_SOURCE, settings.RATES_URL = source, url
+
+    assert ids(check_rates_source(None)) == ["panel.E006"]

@@ -50,7 +50,9 @@ def _connection_kept() -> Iterator[None]:
 by_wsgi = pytest.mark.usefixtures("db", "_connection_kept")
 
 
-def ask(address: str, content_type: str, *, body: bytes = b"", user: User | None = None) -> tuple[int, str]:
+def ask(
+    address: str, content_type: str, *, body: bytes = b"", user: User | None = None, **said_by_server: str
+) -> tuple[int, str]:
     """Ask by WSGI, as a server does (the test client has a request class of its own); status and page."""
     cookies = Browser(user).cookies.values()
     environ: dict[str, Any] = RequestFactory(headers={"Accept-Language": "en"}).get(address).environ
@@ -60,6 +62,7 @@ def ask(address: str, content_type: str, *, body: bytes = b"", user: User | None
         "CONTENT_LENGTH": str(len(body)),
         "HTTP_COOKIE": "; ".join(f"{cookie.key}={cookie.value}" for cookie in cookies),
         "wsgi.input": BytesIO(body),
+        **said_by_server,
     }
     said: list[int] = []
     with closing(application(environ, lambda status, headers: said.append(int(status[:3])))) as answer:
@@ -158,3 +161,42 @@ def test_the_refusal_speaks_the_readers_language_and_keeps_the_sites_policy(db: 
 
     assert "Запрос не понят" in text(answer)
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+# --- Where admin is: a session that showed no second factor does not come there by another name -----------
+
+
+@by_wsgi
+@pytest.mark.parametrize(
+    "tricks",
+    [
+        *({"SCRIPT_NAME": name} for name in ("/x", "/x/", "/x//", "//", "/admin", "/%61", "/\xd1\x84")),
+        *({"SCRIPT_URL": url} for url in ("/x/admin/", "//admin/", "/admin/")),
+        {"REDIRECT_URL": "/x/admin/"},
+    ],
+)
+def test_no_header_moves_admin(olga: User, settings: Any, tricks: dict[str, str]) -> None:
+    settings.STAFF_NEED_SECOND_FACTOR = True
+    for address in ("/admin/", "/admin/accounts/user/", "/admin/margin.csv"):
+        status, page = ask(address, "text/plain", user=olga, **tricks)
+        assert (status, page) == (302, "")
+    assert ask("/healthz", "text/plain", user=olga, **tricks) == (200, "ok")
+
+
+@by_wsgi
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("//admin/", "///admin/", "/./admin/", "/admin/../admin/", "/x/../admin/", "/admin/./", "/admin//"),
+        *("/ADMIN/", "/admin;/", "/admin/;x", "/%61dmin/", "admin/", "/admin/\\", "\\admin/", "/admin /"),
+    ],
+)
+def test_no_spelling_leads_to_admin(olga: User, settings: Any, address: str) -> None:
+    settings.STAFF_NEED_SECOND_FACTOR = True
+
+    status, page = ask("/", "text/plain", user=olga, PATH_INFO=address)
+
+    assert status in (301, 302, 404)
+    assert "Users" not in page
+    settings.STAFF_NEED_SECOND_FACTOR = False
+    assert "Users" in ask("/admin/", "text/plain", user=olga)[1]  # as it would look

@@ -26,7 +26,7 @@ CONTEXTS = dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2))
 def sources() -> Iterator[tuple[Path, bytes]]:
     """Yield each file that has texts, templates as Python that asks for the same texts."""
     base = Path(settings.BASE_DIR)
-    for room in ("accounts", "catalog", "money", "operations", "orders", "panel", "wallet"):
+    for room in ("accounts", "catalog", "money", "operations", "orders", "panel", "support", "wallet"):
         for file in (base / room).rglob("*.py"):
             yield file, file.read_bytes()
     for file in (base / "templates").rglob("*.*"):

@@ -1,5 +1,6 @@
 """`manage.py sync_catalog [--provider NAME] [--accept-shorter]`: copy catalogues now."""
 
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -35,11 +36,11 @@ class Command(BaseCommand):
             )
 
     def _sync(self, provider: Provider, *, accept_shorter: bool) -> SyncRun:
-        run = sync_catalog(provider, accept_shorter=accept_shorter)
+        run = sync_catalog(provider, accept_shorter=accept_shorter, told=partial(self._progress, provider))
         if run.outcome == SyncRun.Outcome.DONE:
             self.stdout.write(
                 f"{provider}: {run.new} new, {run.changed} changed, {run.gone} gone, {run.back} back, "
-                f"{run.unchanged} unchanged, {len(run.skipped)} skipped."
+                f"{run.unchanged} unchanged, {run.held} held, {len(run.skipped)} skipped."
             )
             self._warn_of_prices(provider)
         else:
@@ -49,6 +50,10 @@ class Command(BaseCommand):
                 f"  skipped service {row['service'] or '?'} (row {row['position'] + 1}): {row['reason']}"
             )
         return run
+
+    def _progress(self, provider: Provider, rows: int) -> None:
+        self.stdout.write(f"{provider}: {rows} rows read, writing what differs …")
+        self.stdout.flush()
 
     def _warn_of_prices(self, provider: Provider) -> None:
         unpriced = Service.objects.filter(provider=provider, is_listed=True, price=None).count()
