@@ -17,6 +17,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from operations import draining, waking
 
@@ -42,6 +43,17 @@ def send_no_events(sender: Any, **kwargs: object) -> None:
     no SIGTERM meanwhile.
     """
     sender.options |= {"without_heartbeat": True, "without_gossip": True, "without_mingle": True}
+
+
+@worker_init.connect
+def begin_in_the_sites_currency(**kwargs: object) -> None:
+    """End at once, with what to do, where prices are in another currency than the site's."""
+    from panel.currency import require_currency  # has models: see below
+
+    try:
+        require_currency()
+    except ImproperlyConfigured as error:  # Celery would log it, and begin all the same
+        raise SystemExit(str(error)) from error
 
 
 @worker_shutting_down.connect

@@ -4,7 +4,8 @@ import logging
 
 from django.apps import apps
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 
@@ -34,6 +35,29 @@ def follow_currency(using: str, **kwargs: object) -> None:
     moved = price_in_currency()
     if before or moved:
         logger.info("prices.set_anew before=%s now=%s moved=%s", before, settings.SITE_CURRENCY, moved)
+
+
+def require_currency() -> None:
+    """Refuse to start a process of the site while its prices are in another currency than SITE_CURRENCY.
+
+    Sold at them, a service of 90 RUB would go for 90 USD. A database that does not answer refuses nothing: no
+    process could sell anything then. Leaves no connection open, as processes may be forked after it.
+
+    Raises:
+        ImproperlyConfigured: with what to do about it.
+    """
+    try:
+        before = priced_in() if _is_migrated() else ""
+    except DatabaseError as error:
+        logger.warning("currency.unknown error=%s", type(error).__name__)
+        return
+    finally:
+        connection.close()
+    if before and before != settings.SITE_CURRENCY:
+        raise ImproperlyConfigured(
+            f"SITE_CURRENCY is {settings.SITE_CURRENCY!r}, and prices are in {before!r}. "
+            "Run `manage.py migrate`: it sets prices anew, or says why they must stay as they are."
+        )
 
 
 def _is_migrated() -> bool:

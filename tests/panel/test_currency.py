@@ -105,3 +105,39 @@ def test_a_site_with_money_does_not_migrate_to_another_currency(tmp_path: Path) 
         assert refused.returncode == 1
         assert "(panel.E007) SITE_CURRENCY is 'RUB', and the ledger's money is in 'USD'." in refused.stderr
         assert "HINT: Set SITE_CURRENCY=USD again: " in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "begin", [("gunicorn", "panel.wsgi", "--bind", "127.0.0.1:0"), ("celery", "-A", "panel", "worker")]
+)
+def test_no_process_begins_with_prices_in_another_currency(tmp_path: Path, begin: tuple[str, ...]) -> None:
+    roubles, dollars = (
+        environment(tmp_path, SECRET_KEY=SECRET_KEY, SITE_CURRENCY=currency) for currency in ("RUB", "USD")
+    )
+    assert run("manage.py", "migrate", "--verbosity", "0", env=roubles).returncode == 0
+
+    refused = run("-m", *begin, env=dollars)
+
+    assert refused.returncode != 0
+    assert "SITE_CURRENCY is 'USD', and prices are in 'RUB'. Run `manage.py migrate`" in refused.stderr
+
+
+def test_a_process_begins_where_the_currency_is_the_sites_or_not_known(tmp_path: Path) -> None:
+    env = environment(tmp_path, SECRET_KEY=SECRET_KEY)
+    begin = "from panel.currency import require_currency\nrequire_currency()"
+    assert run_in_site(begin, env=env).returncode == 0  # there is no table yet
+    assert run("manage.py", "migrate", "--verbosity", "0", env=env).returncode == 0
+
+    assert run_in_site(begin, env=env).returncode == 0
+    forget = "from catalog.models import CataloguePolicy\nCataloguePolicy.objects.update(priced_in='')\n"
+    begun = run_in_site(forget + begin, env=env | {"SITE_CURRENCY": "USD"})
+    assert begun.returncode == 0, begun.stderr
+
+
+def test_a_database_that_does_not_answer_keeps_no_process_from_beginning(tmp_path: Path) -> None:
+    env = environment(tmp_path, SECRET_KEY=SECRET_KEY, DATABASE_URL="postgres://panel@127.0.0.1:9/panel")
+
+    begun = run_in_site("from panel.currency import require_currency\nrequire_currency()", env=env)
+
+    assert begun.returncode == 0, begun.stderr
+    assert "currency.unknown error=OperationalError" in begun.stderr
