@@ -41,7 +41,7 @@ def needs_of(user: User, *, providers: list[Provider], jobs: list[Job]) -> list[
     One statement; `providers` and `jobs` are those that the user may look at.
     """
     counts = counts_of(dict(_rows(user)), asked_by=user)
-    needs = [*_needs_of_rows(counts), *_needs_of_providers(providers), *_needs_of_jobs(jobs)]
+    needs = [*_needs_of_rows(counts, user), *_needs_of_providers(providers), *_needs_of_jobs(jobs)]
     return [need for need in needs if need.count]
 
 
@@ -59,18 +59,18 @@ def _rows(user: User) -> Iterator[tuple[str, "QuerySet[Order] | QuerySet[Service
         yield "alerts", still_open
 
 
-def _needs_of_rows(counts: dict[str, int]) -> Iterator[Need]:
+def _needs_of_rows(counts: dict[str, int], user: User) -> Iterator[Need]:
     # Plural forms by the numbers that are shown.
     shown = Counter({name: min(count, MOST) for name, count in counts.items()})
     texts = {
         "uncertain": (
             ngettext("uncertain order", "uncertain orders", shown["uncertain"]),
-            _list("orders_order", status__exact=Order.Status.UNCERTAIN.value),
+            _for_a_person(user, Order.Status.UNCERTAIN),
             "help",
         ),
         "held": (
             ngettext("held order", "held orders", shown["held"]),
-            _list("orders_order", status__exact=Order.Status.HELD.value),
+            _for_a_person(user, Order.Status.HELD),
             "back_hand",
         ),
         "unsent": (
@@ -142,6 +142,13 @@ def has_low_balance(provider: Provider) -> bool:
 
 def _providers(providers: list[Provider]) -> str:
     return _list("catalog_provider", pk__in=",".join(str(one.pk) for one in providers))
+
+
+def _for_a_person(user: User, status: Order.Status) -> str:
+    """Return where orders of a status are decided on; who may not do that sees them in the list."""
+    if user.has_perm("orders.change_order"):
+        return f"{reverse('admin:orders_order_waiting')}?{urlencode({'status': status.value})}"
+    return _list("orders_order", status__exact=status.value)
 
 
 def _list(name: str, **query: str) -> str:

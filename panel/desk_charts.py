@@ -1,7 +1,7 @@
 """The desk's pictures: what unfold's Chart.js draws, as data in the page, without a script of ours."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,15 +22,41 @@ COLOURS = ("#9333ea", "#0891b2", "#d97706", "#16a34a", "#dc2626", "#2563eb", "#d
 DOTTED_UP_TO = 31
 """Up to so many days a line has a dot for each: of one day alone no line could be seen."""
 
+GREY = "#9ca3af"
+"""Of the words at an axis, as unfold has it."""
+
+WHOLE_NUMBERS = {
+    "animation": False,
+    "responsive": True,
+    "maintainAspectRatio": False,
+    "maxBarThickness": 4,
+    "datasets": {"bar": {"borderRadius": 12, "borderSkipped": "middle"}},
+    "plugins": {"legend": {"display": False}},
+    "scales": {
+        "x": {"border": {"width": 0}, "ticks": {"color": GREY, "maxTicksLimit": 8}, "grid": {"tickWidth": 0}},
+        "y": {
+            "beginAtZero": True,
+            "border": {"width": 0},
+            "ticks": {"color": GREY, "precision": 0},
+            "grid": {"drawOnChartArea": False, "tickWidth": 0},
+        },
+    },
+}
+"""Chart.js's options for what is counted: half an order is none. Else as unfold's, which has no such one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A picture: `kind` is Chart.js's (bar or line), `data` its JSON; `is_empty`: nothing is to be seen."""
+    """A picture: `kind` is Chart.js's (bar or line), `data` and `options` its JSON.
+
+    `options` is empty for unfold's own; `is_empty`: nothing is to be seen.
+    """
 
     title: str
     kind: str
     data: str
     is_empty: bool
+    options: str = ""
 
 
 def charts_of(days: list[DayTotals]) -> list[Chart]:
@@ -41,7 +67,7 @@ def charts_of(days: list[DayTotals]) -> list[Chart]:
         _("Margin"): [plain(day.margin) for day in days],
     }
     return [
-        _chart(_("Orders"), "bar", labels, {_("Orders"): [day.orders for day in days]}),
+        _counts(_("Orders"), labels, [day.orders for day in days]),
         _chart(_("Turnover and margin, %(currency)s") % {"currency": money}, "line", labels, turnover),
         _chart(
             _("Refunds, %(currency)s") % {"currency": money},
@@ -49,7 +75,7 @@ def charts_of(days: list[DayTotals]) -> list[Chart]:
             labels,
             {_("Refunds"): [plain(day.refunds) for day in days]},
         ),
-        _chart(_("New customers"), "bar", labels, {_("New customers"): [day.new_customers for day in days]}),
+        _counts(_("New customers"), labels, [day.new_customers for day in days]),
     ]
 
 
@@ -83,6 +109,10 @@ def _known(balance: Decimal | None) -> str | None:
 
 def _labels(days: Any) -> list[str]:
     return [date_format(day, "SHORT_DATE_FORMAT") for day in days]
+
+
+def _counts(title: str, labels: list[str], counts: list[int]) -> Chart:
+    return replace(_chart(title, "bar", labels, {title: counts}), options=json.dumps(WHOLE_NUMBERS))
 
 
 def _chart(title: str, kind: str, labels: list[str], lines: dict[str, list[Any]]) -> Chart:

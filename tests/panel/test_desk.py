@@ -94,7 +94,7 @@ def rows_behind(user: User, link: str) -> int:
     """Return how many rows the list shows that a figure links to."""
     answer = Browser(user).get(link)
     assert answer.status_code == 200, link
-    return len(answer.context["cl"].result_list)
+    return len(answer.context["page"] if "page" in answer.context else answer.context["cl"].result_list)
 
 
 def charts(page: Any) -> dict[str, dict[str, list[object]]]:
@@ -143,8 +143,19 @@ def test_each_trouble_leads_to_its_rows(olga: User, order: Order, provider: Prov
         ("1", "failed job"),
     ]
     assert [rows_behind(olga, link) for _, _, link in found] == [1] * len(found)
+    assert found[0][2] == "/admin/orders/order/waiting/?status=uncertain"
     assert Service.objects.get(pk=held.pk).held_text
     assert forgotten.status == "pending"
+
+
+def test_who_may_not_decide_is_led_to_the_list(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(status="uncertain", due_at=None)
+    reader = staff("orders.view_order")
+
+    (found,) = needs(desk(reader))
+
+    assert found[2] == "/admin/orders/order/?status__exact=uncertain"
+    assert rows_behind(reader, found[2]) == 1
 
 
 def test_what_is_kept_from_being_sent_is_not_stuck(olga: User, order: Order, provider: Provider) -> None:
